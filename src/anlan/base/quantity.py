@@ -1,0 +1,94 @@
+"""What is measured: one name, one SI unit, one plausible range, one wording each.
+
+Numbers are stable for ever (they are stored with every reading). Units are UCUM codes.
+Ranges are physical plausibility limits for the QC range check, not warning thresholds;
+a station may narrow them. `to_si` converts the units that devices really send.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One measured quantity: number, name, SI unit (UCUM), range, words, kind of series.
+
+    `kind` is ``level`` (a state sampled in time), ``increment`` (amount since the last
+    report, e.g. rain) or ``flag`` (0 or 1).
+    """
+
+    number: int
+    name: str
+    unit: str
+    low: float
+    high: float
+    zh: str
+    en: str
+    kind: str = "level"
+    shown_unit: str = ""
+    shown_factor: float = 1.0
+
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity(1, "displacement", "m", -100, 100, "位移", "Displacement", shown_unit="mm", shown_factor=1e3),
+    Quantity(2, "crack_width", "m", -1, 20, "裂缝宽度", "Crack width", shown_unit="mm", shown_factor=1e3),
+    Quantity(3, "tilt", "rad", -3.2, 3.2, "倾角", "Tilt", shown_unit="°", shown_factor=57.29577951308232),
+    Quantity(4, "rainfall", "m", 0, 0.5, "雨量", "Rainfall", "increment", "mm", 1e3),
+    Quantity(5, "water_level", "m", -500, 9000, "水位", "Water level"),
+    Quantity(6, "water_depth", "m", -0.5, 50, "积水深", "Water depth", shown_unit="cm", shown_factor=1e2),
+    Quantity(7, "soil_moisture", "1", 0, 1, "土壤含水率", "Soil moisture", shown_unit="%", shown_factor=1e2),
+    Quantity(8, "pore_pressure", "Pa", -1e5, 1e7, "孔隙水压力", "Pore pressure", shown_unit="kPa", shown_factor=1e-3),
+    Quantity(9, "acceleration", "m/s2", -200, 200, "加速度", "Acceleration"),
+    Quantity(10, "gas_concentration", "1", 0, 1, "气体浓度", "Gas concentration", shown_unit="ppm", shown_factor=1e6),
+    Quantity(11, "temperature", "K", 173.15, 1773.15, "温度", "Temperature"),
+    Quantity(12, "relative_humidity", "1", 0, 1.05, "相对湿度", "Relative humidity", shown_unit="%", shown_factor=1e2),
+    Quantity(13, "pressure", "Pa", 0, 1e9, "压力", "Pressure", shown_unit="kPa", shown_factor=1e-3),
+    Quantity(14, "wind_speed", "m/s", 0, 120, "风速", "Wind speed"),
+    Quantity(15, "residual_current", "A", 0, 100, "剩余电流", "Residual current", shown_unit="mA", shown_factor=1e3),
+    Quantity(16, "smoke_obscuration", "1/m", 0, 20, "烟雾减光系数", "Smoke obscuration"),
+    Quantity(17, "alarm_state", "1", 0, 255, "报警状态", "Alarm state", "flag"),
+    Quantity(18, "flow_rate", "m3/s", -1e5, 1e6, "流量", "Flow rate"),
+    Quantity(19, "battery_voltage", "V", 0, 1000, "电池电压", "Battery voltage"),
+    Quantity(20, "current", "A", -1e4, 1e4, "电流", "Current"),
+    Quantity(21, "voltage", "V", 0, 1e6, "电压", "Voltage"),
+)
+BY_NAME = {q.name: q for q in QUANTITIES}
+BY_NUMBER = {q.number: q for q in QUANTITIES}
+
+_SCALE: dict[str, dict[str, tuple[float, float]]] = {
+    "m": {"m": (1, 0), "mm": (1e-3, 0), "cm": (1e-2, 0), "km": (1e3, 0)},
+    "rad": {"rad": (1, 0), "deg": (0.017453292519943295, 0), "°": (0.017453292519943295, 0)},
+    "1": {"1": (1, 0), "%": (1e-2, 0), "ppm": (1e-6, 0), "[ppm]": (1e-6, 0)},
+    "Pa": {"Pa": (1, 0), "kPa": (1e3, 0), "MPa": (1e6, 0), "hPa": (1e2, 0), "bar": (1e5, 0)},
+    "K": {"K": (1, 0), "Cel": (1, 273.15), "°C": (1, 273.15)},
+    "A": {"A": (1, 0), "mA": (1e-3, 0)},
+    "V": {"V": (1, 0), "mV": (1e-3, 0)},
+    "m/s": {"m/s": (1, 0), "km/h": (1 / 3.6, 0)},
+    "m/s2": {"m/s2": (1, 0), "g": (9.80665, 0), "mg": (9.80665e-3, 0)},
+    "m3/s": {"m3/s": (1, 0), "L/s": (1e-3, 0)},
+    "1/m": {"1/m": (1, 0), "dB/m": (0.2302585092994046, 0)},
+}
+
+
+def quantity(name: str) -> Quantity:
+    """The quantity of this name; FieldError lists what there is otherwise."""
+    try:
+        return BY_NAME[name]
+    except KeyError:
+        raise FieldError("quantity", name, f"未登记的监测量；可用：{'、'.join(BY_NAME)}",
+                         f"unknown quantity; known: {', '.join(BY_NAME)}",
+                         code="base.unknown_quantity") from None
+
+
+def to_si(value: float, unit: str, of: Quantity) -> float:
+    """`value` in `unit` as SI of the quantity; FieldError when the unit does not fit it."""
+    try:
+        factor, offset = _SCALE[of.unit][unit]
+    except KeyError:
+        known = ", ".join(_SCALE.get(of.unit, {of.unit: None}))
+        raise FieldError("unit", unit, f"{of.zh} 的单位应为 {known}", f"unit of {of.name} must be one of {known}",
+                         code="base.wrong_unit") from None
+    return value * factor + offset

@@ -1,0 +1,149 @@
+"""The role of a detector, and the tables it works on.
+
+A detector holds state as arrays whose first axis is *its own* series (the rows of `SeriesTable`
+it watches, in the order of `State["slot"]`), and advances by pure functions:
+
+- `allocate(table)` makes fresh state for a table;
+- `step(state, rows, table)` takes accepted rows in order (row by row semantics: one block or ten
+  must give the same) and returns findings;
+- `tick(state, now_ms, table)` is called for each clock tick in the lane (about once a second):
+  silence, persistence by time, and costly fits where a cheap gate is open.
+
+State arrays are changed in place and must be plain NumPy arrays of fixed dtype; the stage saves,
+restores and re-keys them by series when the register changes. No clock, no randomness but a seed
+derived from the series, no I/O. The same code runs live, in the hindcast and over history.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+State = dict[str, NDArray[Any]]
+
+
+@dataclass(slots=True)
+class SeriesTable:
+    """All series of a lane as columns, sorted by (partition, station, quantity).
+
+    ``slot`` is the row number. Columns (length N): station int32, quantity int16, partition int16,
+    site int32 (number of the site inside this table), interval_ms int64, low/high float64 (plausible
+    range, SI), noise float64 (NaN: estimate it), kind int16 (index into `kinds`, station kinds).
+    ``thresholds``: one row per threshold that applies to a series (see `ThresholdRows`).
+    ``sites`` are site codes; ``version`` is the config version.
+    """
+
+    version: int
+    station: NDArray[np.int32]
+    quantity: NDArray[np.int16]
+    partition: NDArray[np.int16]
+    site: NDArray[np.int32]
+    interval_ms: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    kind: NDArray[np.int16]
+    kinds: list[str]
+    sites: list[str]
+    thresholds: ThresholdRows
+
+    def __len__(self) -> int:
+        return len(self.station)
+
+
+@dataclass(slots=True)
+class ThresholdRows:
+    """Thresholds resolved to series, as columns sorted by slot (M rows; a series may have several).
+
+    slot int32, mode int8 (0 above, 1 below, 2 rate SI/hour, 3 sum), window_ms int64, level
+    float64[M, 4] (blue, yellow, orange, red; NaN: not raised), hysteresis float64 (share),
+    persistence_ms int64, persistence_n int32, id list[str] (threshold ids, for the cause).
+    """
+
+    slot: NDArray[np.int32]
+    mode: NDArray[np.int8]
+    window_ms: NDArray[np.int64]
+    level: NDArray[np.float64]
+    hysteresis: NDArray[np.float64]
+    persistence_ms: NDArray[np.int64]
+    persistence_n: NDArray[np.int32]
+    id: list[str]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Accepted readings for the detectors: slot int32, time_ms int64, value float64, quality uint8.
+
+    Repeats are gone; a row older than the series' newest carries ``late`` = 1 (uint8). Values that are
+    NaN or of quality BAD or MISSING never raise anything.
+    """
+
+    slot: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.uint8]
+    late: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+@dataclass(slots=True)
+class Findings:
+    """Findings as columns: slot, time_ms (of the reading or tick), grade (0 clears), score, kind code, evidence.
+
+    ``evidence`` is float64[n, k] in the order of the detector's `evidence` names. Findings are few;
+    they become records with sentences by `Detector.describe` outside the hot path.
+    """
+
+    slot: list[int] = field(default_factory=list)
+    time_ms: list[int] = field(default_factory=list)
+    grade: list[int] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    evidence: list[tuple[float, ...]] = field(default_factory=list)
+
+    def add(self, slot: int, time_ms: int, grade: int, score: float, *evidence: float) -> None:
+        """Append one finding."""
+        self.slot.append(int(slot))
+        self.time_ms.append(int(time_ms))
+        self.grade.append(int(grade))
+        self.score.append(float(score))
+        self.evidence.append(tuple(float(e) for e in evidence))
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+class Detector(ABC):
+    """One way of judging series. Stateless itself: all state is in the arrays.
+
+    ``name``: stable id; ``hazard``: slope, flood, rain, device ... ; ``quantities``: names it watches
+    (empty: all); ``evidence``: names (with unit, e.g. ``velocity_m_per_h``) of the evidence columns.
+    """
+
+    name: str
+    hazard: str
+    quantities: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    zh: str = ""
+    en: str = ""
+
+    @abstractmethod
+    def allocate(self, table: SeriesTable) -> State:
+        """Fresh state; must hold ``slot`` int32 (sorted slots it watches); other arrays share its first axis."""
+
+    @abstractmethod
+    def step(self, state: State, rows: Rows, table: SeriesTable) -> Findings:
+        """Take rows in order; change `state` in place; return findings (grade changes and updates)."""
+
+    def tick(self, state: State, now_ms: int, table: SeriesTable) -> Findings:
+        """Time has reached `now_ms` (UTC); default: nothing."""
+        return Findings()
+
+    @abstractmethod
+    def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
+        """One sentence of evidence in Chinese and English."""

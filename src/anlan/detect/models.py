@@ -1,0 +1,67 @@
+"""What detect keeps: compiled settings, state snapshots, findings."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from ..engines.records import Ledger, Record, label
+
+L = label
+
+
+class LaneConfig(models.Model):
+    """The station table and thresholds of a lane, compiled (immutable); a `config` message names it."""
+
+    lane = models.SmallIntegerField()
+    version = models.IntegerField()
+    data = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["lane", "version"], name="laneconfig_once")]
+
+
+class Snapshot(models.Model):
+    """Recursive state of one partition after message `seq` of its lane; overwritten in turn."""
+
+    partition = models.SmallIntegerField(primary_key=True)
+    lane = models.SmallIntegerField(db_index=True)
+    seq = models.BigIntegerField()
+    config_version = models.IntegerField()
+    data = models.BinaryField()
+
+
+class Finding(Record):
+    """What a detector says of one station: grade, score, evidence in numbers, one sentence.
+
+    The id is derived from (station, detector, kind, time). ``grade`` 0 is "back to normal".
+    ``cause`` holds the reading ids it rests on.
+    """
+
+    KIND = "find"
+    station = models.ForeignKey("register.Station", on_delete=models.CASCADE, verbose_name=L("测点", "Station"))
+    site = models.ForeignKey("register.Site", on_delete=models.CASCADE, verbose_name=L("监测对象", "Site"))
+    quantity = models.TextField(verbose_name=L("监测量", "Quantity"))
+    detector = models.TextField(db_index=True, verbose_name=L("检测器", "Detector"))
+    hazard = models.TextField(db_index=True, verbose_name=L("灾种", "Hazard"))  # slope, flood, rain, device ...
+    grade = models.SmallIntegerField(verbose_name=L("等级", "Grade"))
+    score = models.FloatField(default=0, verbose_name=L("分值", "Score"))
+    at = models.DateTimeField(db_index=True, verbose_name=L("时间", "At"))
+    evidence = models.JSONField(default=dict)
+    zh = models.TextField(verbose_name=L("依据", "Evidence"))
+    en = models.TextField()
+    LEDGER = Ledger("研判结果", "Findings", ("at", "station", "detector", "grade", "zh"), ("detector", "hazard", "grade"), ("zh",), ("-at",), right="analyse",
+                    group=("研判", "Judgement"))
+
+
+class Overrule(Record):
+    """A named person overrules a QC flag: the reading (station, quantity, time range) is good or bad."""
+
+    KIND = "over"
+    station = models.ForeignKey("register.Station", on_delete=models.CASCADE)
+    quantity = models.SmallIntegerField()
+    from_ms = models.BigIntegerField()
+    to_ms = models.BigIntegerField()
+    quality = models.SmallIntegerField()
+    reason = models.TextField()
+    person = models.ForeignKey("register.Person", on_delete=models.PROTECT)
