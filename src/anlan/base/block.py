@@ -49,14 +49,19 @@ class ReadingBlock:
         return len(self.station)
 
     @classmethod
-    def of(cls, station: object, quantity: object, time_ms: object, value: object,
-           quality: object = None, received_ms: int = 0) -> ReadingBlock:
+    def of(
+        cls, station: object, quantity: object, time_ms: object, value: object, quality: object = None, received_ms: int = 0
+    ) -> ReadingBlock:
         """A block from any sequences; quality is GOOD when not given."""
         s = np.ascontiguousarray(station, np.int32)
-        return cls(s, np.ascontiguousarray(quantity, np.int16), np.ascontiguousarray(time_ms, np.int64),
-                   np.ascontiguousarray(value, np.float64),
-                   np.zeros(len(s), np.uint8) if quality is None else np.ascontiguousarray(quality, np.uint8),
-                   received_ms)
+        return cls(
+            s,
+            np.ascontiguousarray(quantity, np.int16),
+            np.ascontiguousarray(time_ms, np.int64),
+            np.ascontiguousarray(value, np.float64),
+            np.zeros(len(s), np.uint8) if quality is None else np.ascontiguousarray(quality, np.uint8),
+            received_ms,
+        )
 
     @classmethod
     def empty(cls) -> ReadingBlock:
@@ -65,25 +70,39 @@ class ReadingBlock:
 
     def take(self, index: NDArray[np.generic] | slice) -> ReadingBlock:
         """The rows of `index` (mask, positions or slice)."""
-        return ReadingBlock(self.station[index], self.quantity[index], self.time_ms[index],
-                            self.value[index], self.quality[index], self.received_ms)
+        return ReadingBlock(
+            self.station[index], self.quantity[index], self.time_ms[index], self.value[index], self.quality[index], self.received_ms
+        )
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        return b"".join((_HEAD.pack(MAGIC, len(self), 0, self.received_ms), self.time_ms.tobytes(),
-                         self.value.tobytes(), self.station.tobytes(), self.quantity.tobytes(),
-                         self.quality.tobytes()))
+        return b"".join(
+            (
+                _HEAD.pack(MAGIC, len(self), 0, self.received_ms),
+                self.time_ms.tobytes(),
+                self.value.tobytes(),
+                self.station.tobytes(),
+                self.quantity.tobytes(),
+                self.quality.tobytes(),
+            )
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview) -> ReadingBlock:
         """Read the wire form (columns are views on `data`); FieldError when it is none."""
         if len(data) < _HEAD.size:
-            raise FieldError("frame", bytes(data[:16]), "帧长度不足 24 字节", "frame is shorter than its 24-byte head",
-                             code="base.bad_frame")
+            raise FieldError(
+                "frame", bytes(data[:16]), "帧长度不足 24 字节", "frame is shorter than its 24-byte head", code="base.bad_frame"
+            )
         magic, n, _, received = _HEAD.unpack_from(data)
         if magic != MAGIC or len(data) != _HEAD.size + n * ROW_BYTES:
-            raise FieldError("frame", bytes(data[:16]), "不是 ANLANRB1 帧或长度不符", "not an ANLANRB1 frame, or its "
-                             "length does not fit its row count", code="base.bad_frame")
+            raise FieldError(
+                "frame",
+                bytes(data[:16]),
+                "不是 ANLANRB1 帧或长度不符",
+                "not an ANLANRB1 frame, or its length does not fit its row count",
+                code="base.bad_frame",
+            )
         at = _HEAD.size
         columns = []
         for dtype in (np.int64, np.float64, np.int32, np.int16, np.uint8):
@@ -98,9 +117,10 @@ class ReadingBlock:
         """All rows of the blocks in order; `received_ms` is the first block's."""
         if not blocks:
             return ReadingBlock.empty()
-        return ReadingBlock(*(np.concatenate([getattr(b, c) for b in blocks])
-                              for c in ("station", "quantity", "time_ms", "value", "quality")),
-                            received_ms=blocks[0].received_ms)
+        return ReadingBlock(
+            *(np.concatenate([getattr(b, c) for b in blocks]) for c in ("station", "quantity", "time_ms", "value", "quality")),
+            received_ms=blocks[0].received_ms,
+        )
 
 
 def partition_of(site: str, partitions: int = 16) -> int:

@@ -20,8 +20,13 @@ def normalise(code: str) -> str:
     """
     text = str(code).strip()
     if not text.isdigit() or len(text) not in (2, 4, 6, 9, 12):
-        raise FieldError("division_code", code, "应为 2/4/6/9/12 位数字区划代码",
-                         "use a division code of 2, 4, 6, 9 or 12 digits", code="base.bad_division")
+        raise FieldError(
+            "division_code",
+            code,
+            "应为 2/4/6/9/12 位数字区划代码",
+            "use a division code of 2, 4, 6, 9 or 12 digits",
+            code="base.bad_division",
+        )
     if len(text) == 12:
         for length in (2, 4, 6, 9):
             if set(text[length:]) == {"0"}:

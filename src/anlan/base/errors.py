@@ -31,14 +31,17 @@ class FieldError(AnlanError):
     def __init__(self, field: str, value: object, zh: str, en: str, *, code: str = "base.bad_field"):
         shown = repr(value)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
-        super().__init__(code, f"{field} = {shown}：{zh}", f"{field} = {shown}: {en}",
-                         field=field, value=shown)
+        super().__init__(code, f"{field} = {shown}：{zh}", f"{field} = {shown}: {en}", field=field, value=shown)
 
 
 class EngineAway(AnlanError):
     """The database, the log or another engine cannot be reached now; try again."""
 
     def __init__(self, engine: str, detail: str):
-        super().__init__("engines.away", f"{engine} 暂不可用：{detail}。数据未确认，设备会重发；系统会自动重连。",
-                         f"{engine} is away: {detail}. Nothing was acknowledged; devices resend, "
-                         "the connection is retried.", retry=True, engine=engine)
+        super().__init__(
+            "engines.away",
+            f"{engine} 暂不可用：{detail}。数据未确认，设备会重发；系统会自动重连。",
+            f"{engine} is away: {detail}. Nothing was acknowledged; devices resend, the connection is retried.",
+            retry=True,
+            engine=engine,
+        )

@@ -22,12 +22,28 @@ Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 def _shift(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Pair:
     x, y = lon - 105.0, lat - 35.0
     wave = (20 * np.sin(6 * x * np.pi) + 20 * np.sin(2 * x * np.pi)) * 2 / 3
-    dlat = (-100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * np.sqrt(np.abs(x)) + wave
-            + (20 * np.sin(y * np.pi) + 40 * np.sin(y / 3 * np.pi)) * 2 / 3
-            + (160 * np.sin(y / 12 * np.pi) + 320 * np.sin(y * np.pi / 30)) * 2 / 3)
-    dlon = (300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * np.sqrt(np.abs(x)) + wave
-            + (20 * np.sin(x * np.pi) + 40 * np.sin(x / 3 * np.pi)) * 2 / 3
-            + (150 * np.sin(x / 12 * np.pi) + 300 * np.sin(x / 30 * np.pi)) * 2 / 3)
+    dlat = (
+        -100
+        + 2 * x
+        + 3 * y
+        + 0.2 * y * y
+        + 0.1 * x * y
+        + 0.2 * np.sqrt(np.abs(x))
+        + wave
+        + (20 * np.sin(y * np.pi) + 40 * np.sin(y / 3 * np.pi)) * 2 / 3
+        + (160 * np.sin(y / 12 * np.pi) + 320 * np.sin(y * np.pi / 30)) * 2 / 3
+    )
+    dlon = (
+        300
+        + x
+        + 2 * y
+        + 0.1 * x * x
+        + 0.1 * x * y
+        + 0.1 * np.sqrt(np.abs(x))
+        + wave
+        + (20 * np.sin(x * np.pi) + 40 * np.sin(x / 3 * np.pi)) * 2 / 3
+        + (150 * np.sin(x / 12 * np.pi) + 300 * np.sin(x / 30 * np.pi)) * 2 / 3
+    )
     rad = np.radians(lat)
     magic = 1 - EE * np.sin(rad) ** 2
     dlat = dlat * 180 / (A * (1 - EE) / (magic * np.sqrt(magic)) * np.pi)
@@ -69,8 +85,9 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, source_crs: str) -> Pair:
         return gcj02_to_wgs84(lon, lat)
     if source_crs == "bd09":
         return gcj02_to_wgs84(*bd09_to_gcj02(lon, lat))
-    raise FieldError("source_crs", source_crs, f"应为 {'/'.join(SOURCE_CRS)}", f"must be one of {', '.join(SOURCE_CRS)}",
-                     code="base.unknown_crs")
+    raise FieldError(
+        "source_crs", source_crs, f"应为 {'/'.join(SOURCE_CRS)}", f"must be one of {', '.join(SOURCE_CRS)}", code="base.unknown_crs"
+    )
 
 
 def distance_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> NDArray[np.float64]:

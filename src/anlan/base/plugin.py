@@ -35,9 +35,13 @@ def scan(package: str, role: type[T]) -> dict[str, T]:
     for module in candidates:
         members = vars(module).values() if isinstance(module, ModuleType) else [module]
         for member in members:
-            if (inspect.isclass(member) and issubclass(member, role) and not inspect.isabstract(member)
-                    and member is not role and (not isinstance(module, ModuleType)
-                                                or member.__module__.startswith(module.__name__))):
+            if (
+                inspect.isclass(member)
+                and issubclass(member, role)
+                and not inspect.isabstract(member)
+                and member is not role
+                and (not isinstance(module, ModuleType) or member.__module__.startswith(module.__name__))
+            ):
                 plugin = member()
                 name = str(getattr(plugin, "name", member.__name__))
                 if name in found and type(found[name]) is not member:

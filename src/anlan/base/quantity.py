@@ -78,9 +78,13 @@ def quantity(name: str) -> Quantity:
     try:
         return BY_NAME[name]
     except KeyError:
-        raise FieldError("quantity", name, f"未登记的监测量；可用：{'、'.join(BY_NAME)}",
-                         f"unknown quantity; known: {', '.join(BY_NAME)}",
-                         code="base.unknown_quantity") from None
+        raise FieldError(
+            "quantity",
+            name,
+            f"未登记的监测量；可用：{'、'.join(BY_NAME)}",
+            f"unknown quantity; known: {', '.join(BY_NAME)}",
+            code="base.unknown_quantity",
+        ) from None
 
 
 def to_si(value: float, unit: str, of: Quantity) -> float:
@@ -89,6 +93,7 @@ def to_si(value: float, unit: str, of: Quantity) -> float:
         factor, offset = _SCALE[of.unit][unit]
     except KeyError:
         known = ", ".join(_SCALE.get(of.unit, {of.unit: None}))
-        raise FieldError("unit", unit, f"{of.zh} 的单位应为 {known}", f"unit of {of.name} must be one of {known}",
-                         code="base.wrong_unit") from None
+        raise FieldError(
+            "unit", unit, f"{of.zh} 的单位应为 {known}", f"unit of {of.name} must be one of {known}", code="base.wrong_unit"
+        ) from None
     return value * factor + offset

@@ -29,14 +29,26 @@ _ROWS = (
     Setting("DATA", str, "", "数据目录（默认 ~/.local/share/anlan）", "data folder (default ~/.local/share/anlan)"),
     Setting("DATABASE_URL", str, "", "外部 PostgreSQL 地址；空则启动内嵌", "attach this PostgreSQL; empty starts the embedded one"),
     Setting("NATS_URL", str, "", "外部 NATS 地址；空则启动内嵌", "attach this NATS server; empty starts the embedded one"),
-    Setting("LANES", int, 2, "日志流（车道）数，分区按模分配；安装后不改", "log streams; partitions are dealt to them by modulo; fixed at install"),
+    Setting(
+        "LANES",
+        int,
+        2,
+        "日志流（车道）数，分区按模分配；安装后不改",
+        "log streams; partitions are dealt to them by modulo; fixed at install",
+    ),
     Setting("PARTITIONS", int, 16, "分区数；安装后不改", "partitions; fixed at install"),
     Setting("HTTP_PORT", int, 0, "网页端口；0 为自动", "web port; 0 finds a free one, 8600 first"),
     Setting("MQTT_PORT", int, 0, "设备 MQTT 端口；0 为自动", "device MQTT port; 0 finds a free one, 1883 first"),
     Setting("PUSH_PORT", int, 0, "设备 HTTP 推送端口；0 为自动", "device HTTP push port; 0 finds a free one, 8601 first"),
     Setting("FRAME_PORT", int, 0, "成帧 TCP 端口；0 为自动", "framed TCP port; 0 finds a free one, 8602 first"),
     Setting("BIND", str, "127.0.0.1", "对外监听地址", "address that web and device ports listen on"),
-    Setting("DURABILITY", str, "disk", "确认时机：disk 落盘 / memory 仅日志内存", "when a device is answered: disk, or memory (log has it, not yet synced)"),
+    Setting(
+        "DURABILITY",
+        str,
+        "disk",
+        "确认时机：disk 落盘 / memory 仅日志内存",
+        "when a device is answered: disk, or memory (log has it, not yet synced)",
+    ),
     Setting("FRAME_MS", float, 2.0, "网关成帧等待毫秒 (2–10)", "gateway group-commit window, ms (2-10)"),
     Setting("FRAME_ROWS", int, 500, "网关每帧读数（负载大时可增长）", "readings a frame before it is cut (grows under load)"),
     Setting("LOG_HOURS", float, 48.0, "消息日志保留小时", "hours that the message log keeps"),
@@ -59,8 +71,9 @@ def get(name: str) -> Any:
     try:
         return row.type(raw)
     except ValueError:
-        raise FieldError(f"ANLAN_{name}", raw, f"应为 {row.type.__name__}", f"must be {row.type.__name__}",
-                         code="base.bad_setting") from None
+        raise FieldError(
+            f"ANLAN_{name}", raw, f"应为 {row.type.__name__}", f"must be {row.type.__name__}", code="base.bad_setting"
+        ) from None
 
 
 def data_folder() -> Path:

@@ -59,8 +59,16 @@ class DeadLetter(Record):
     zh = models.TextField(verbose_name=L("说明", "Reason"))
     en = models.TextField()
     count = models.IntegerField(default=1, verbose_name=L("次数", "Count"))
-    LEDGER = Ledger("死信", "Dead letters", ("created_at", "code", "source", "device", "zh", "count"), ("code", "source"), ("device", "zh"), ("-created_at",),
-                    right="admin", group=("系统", "System"))
+    LEDGER = Ledger(
+        "死信",
+        "Dead letters",
+        ("created_at", "code", "source", "device", "zh", "count"),
+        ("code", "source"),
+        ("device", "zh"),
+        ("-created_at",),
+        right="admin",
+        group=("系统", "System"),
+    )
 
 
 class DeviceCommand(Record):
@@ -81,5 +89,13 @@ class DeviceCommand(Record):
     acked_at = models.DateTimeField(null=True)
     replied_at = models.DateTimeField(null=True)
     reply = models.JSONField(default=dict)
-    LEDGER = Ledger("设备指令", "Device commands", ("created_at", "device", "action", "state", "expires_at"), ("state", "action"), (), ("-created_at",),
-                    right="admin", group=("系统", "System"))
+    LEDGER = Ledger(
+        "设备指令",
+        "Device commands",
+        ("created_at", "device", "action", "state", "expires_at"),
+        ("state", "action"),
+        (),
+        ("-created_at",),
+        right="admin",
+        group=("系统", "System"),
+    )

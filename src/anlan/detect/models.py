@@ -50,8 +50,16 @@ class Finding(Record):
     evidence = models.JSONField(default=dict)
     zh = models.TextField(verbose_name=L("依据", "Evidence"))
     en = models.TextField()
-    LEDGER = Ledger("研判结果", "Findings", ("at", "station", "detector", "grade", "zh"), ("detector", "hazard", "grade"), ("zh",), ("-at",), right="analyse",
-                    group=("研判", "Judgement"))
+    LEDGER = Ledger(
+        "研判结果",
+        "Findings",
+        ("at", "station", "detector", "grade", "zh"),
+        ("detector", "hazard", "grade"),
+        ("zh",),
+        ("-at",),
+        right="analyse",
+        group=("研判", "Judgement"),
+    )
 
 
 class Overrule(Record):

@@ -47,8 +47,15 @@ def handlers(event_type: str) -> dict[str, Handler]:
     return dict(_HANDLERS.get(event_type, {}))
 
 
-def emit(event_type: str, subject: str, payload: dict[str, Any] | None = None, *, division_code: str = "",
-         cause: Sequence[str] = (), key: str = "") -> None:
+def emit(
+    event_type: str,
+    subject: str,
+    payload: dict[str, Any] | None = None,
+    *,
+    division_code: str = "",
+    cause: Sequence[str] = (),
+    key: str = "",
+) -> None:
     """Write one event into the current transaction; the same `key` twice is one event.
 
     The default key is type + subject, right for "happened once to this record"; give a key
@@ -56,9 +63,19 @@ def emit(event_type: str, subject: str, payload: dict[str, Any] | None = None, *
     """
     from .models import Outbox
 
-    Outbox.objects.bulk_create([Outbox(key=key or f"{event_type}:{subject}", type=event_type, subject=subject,
-                                       payload=payload or {}, division_code=division_code, cause=list(cause))],
-                               ignore_conflicts=True)
+    Outbox.objects.bulk_create(
+        [
+            Outbox(
+                key=key or f"{event_type}:{subject}",
+                type=event_type,
+                subject=subject,
+                payload=payload or {},
+                division_code=division_code,
+                cause=list(cause),
+            )
+        ],
+        ignore_conflicts=True,
+    )
 
 
 @contextmanager

@@ -30,9 +30,15 @@ def database_from_url(url: str) -> dict[str, Any]:
     host = query.pop("host", None) or parts.hostname or ""
     port = query.pop("port", None) or parts.port or ""
     return {
-        "ENGINE": "django.db.backends.postgresql", "NAME": unquote(parts.path.lstrip("/")) or "postgres",
-        "USER": unquote(parts.username or query.pop("user", "")), "PASSWORD": unquote(parts.password or query.pop("password", "")),
-        "HOST": host, "PORT": str(port), "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": query,
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "USER": unquote(parts.username or query.pop("user", "")),
+        "PASSWORD": unquote(parts.password or query.pop("password", "")),
+        "HOST": host,
+        "PORT": str(port),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": query,
     }
 
 
@@ -61,23 +67,49 @@ def setup(database_url: str | None = None) -> None:
     if not settings.configured:
         url = database_url or conf.get("DATABASE_URL") or "postgresql:///anlan"
         settings.configure(
-            SECRET_KEY=secret_key(conf.data_folder()), DEBUG=False, ALLOWED_HOSTS=["*"],
+            SECRET_KEY=secret_key(conf.data_folder()),
+            DEBUG=False,
+            ALLOWED_HOSTS=["*"],
             DATABASES={"default": database_from_url(url)},
-            INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions",
-                            "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.admin",
-                            *rooms_with_models()],
-            MIDDLEWARE=["django.middleware.security.SecurityMiddleware",
-                        "django.contrib.sessions.middleware.SessionMiddleware",
-                        "django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware",
-                        "django.contrib.auth.middleware.AuthenticationMiddleware",
-                        "django.contrib.messages.middleware.MessageMiddleware"],
-            TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
-                        "OPTIONS": {"context_processors": ["django.template.context_processors.request",
-                                                           "django.contrib.auth.context_processors.auth",
-                                                           "django.contrib.messages.context_processors.messages"]}}],
-            ROOT_URLCONF="anlan.web.urls", STATIC_URL="/static/", USE_TZ=True, TIME_ZONE="Asia/Shanghai",
-            LANGUAGE_CODE="zh-hans", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-            SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", X_FRAME_OPTIONS="SAMEORIGIN",
+            INSTALLED_APPS=[
+                "django.contrib.contenttypes",
+                "django.contrib.auth",
+                "django.contrib.sessions",
+                "django.contrib.messages",
+                "django.contrib.staticfiles",
+                "django.contrib.admin",
+                *rooms_with_models(),
+            ],
+            MIDDLEWARE=[
+                "django.middleware.security.SecurityMiddleware",
+                "django.contrib.sessions.middleware.SessionMiddleware",
+                "django.middleware.common.CommonMiddleware",
+                "django.middleware.csrf.CsrfViewMiddleware",
+                "django.contrib.auth.middleware.AuthenticationMiddleware",
+                "django.contrib.messages.middleware.MessageMiddleware",
+            ],
+            TEMPLATES=[
+                {
+                    "BACKEND": "django.template.backends.django.DjangoTemplates",
+                    "APP_DIRS": True,
+                    "OPTIONS": {
+                        "context_processors": [
+                            "django.template.context_processors.request",
+                            "django.contrib.auth.context_processors.auth",
+                            "django.contrib.messages.context_processors.messages",
+                        ]
+                    },
+                }
+            ],
+            ROOT_URLCONF="anlan.web.urls",
+            STATIC_URL="/static/",
+            USE_TZ=True,
+            TIME_ZONE="Asia/Shanghai",
+            LANGUAGE_CODE="zh-hans",
+            DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+            SESSION_COOKIE_HTTPONLY=True,
+            SESSION_COOKIE_SAMESITE="Lax",
+            X_FRAME_OPTIONS="SAMEORIGIN",
             LOGGING_CONFIG=None,
         )
     django.setup()

@@ -24,4 +24,13 @@ class Forecast(Record):
     evidence = models.JSONField(default=dict)
     zh = models.TextField(verbose_name=L("说明", "Sentence"))
     en = models.TextField()
-    LEDGER = Ledger("预报", "Forecasts", ("made_at", "station", "forecaster", "p50", "zh"), ("forecaster",), (), ("-made_at",), right="analyse", group=("研判", "Judgement"))
+    LEDGER = Ledger(
+        "预报",
+        "Forecasts",
+        ("made_at", "station", "forecaster", "p50", "zh"),
+        ("forecaster",),
+        (),
+        ("-made_at",),
+        right="analyse",
+        group=("研判", "Judgement"),
+    )

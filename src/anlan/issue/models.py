@@ -24,18 +24,32 @@ class Proposal(Record):
     state = models.CharField(max_length=10, default="open", db_index=True, verbose_name=L("状态", "State"))
     proposed_at = models.DateTimeField(verbose_name=L("提出", "Proposed"))
     decide_by = models.DateTimeField(verbose_name=L("决断时限", "Decide by"))
-    claimed_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("认领", "Claimed by"))
-    decided_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("决断人", "Decided by"))
+    claimed_by = models.ForeignKey(
+        "register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("认领", "Claimed by")
+    )
+    decided_by = models.ForeignKey(
+        "register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("决断人", "Decided by")
+    )
     decided_at = models.DateTimeField(null=True)
     reason = models.TextField(default="", blank=True)
     zh = models.TextField(verbose_name=L("依据", "Evidence"))
     en = models.TextField()
     evidence = models.JSONField(default=dict)  # gates, figures, forecast window
-    LEDGER = Ledger("预警建议", "Proposals", ("proposed_at", "site", "hazard", "grade", "state", "zh"), ("state", "hazard", "grade"), ("zh",), ("-proposed_at",), right="sign",
-                    group=("预警", "Warnings"))
+    LEDGER = Ledger(
+        "预警建议",
+        "Proposals",
+        ("proposed_at", "site", "hazard", "grade", "state", "zh"),
+        ("state", "hazard", "grade"),
+        ("zh",),
+        ("-proposed_at",),
+        right="sign",
+        group=("预警", "Warnings"),
+    )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "hazard"], condition=Q(state__in=["open", "claimed"]), name="proposal_one_open")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "hazard"], condition=Q(state__in=["open", "claimed"]), name="proposal_one_open")
+        ]
 
 
 class Consultation(Record):
@@ -67,8 +81,16 @@ class StandingOrder(Record):
     signed_at = models.DateTimeField(null=True)
     valid_from = models.DateTimeField(verbose_name=L("生效", "Valid from"))
     valid_to = models.DateTimeField(null=True, blank=True, verbose_name=L("失效", "Valid to"))
-    LEDGER = Ledger("常备指令", "Standing orders", ("title", "hazard", "grade", "site", "area", "signed_by", "valid_to"), ("hazard",), ("title",), ("title",), right="sign",
-                    group=("预警", "Warnings"))
+    LEDGER = Ledger(
+        "常备指令",
+        "Standing orders",
+        ("title", "hazard", "grade", "site", "area", "signed_by", "valid_to"),
+        ("hazard",),
+        ("title",),
+        ("title",),
+        right="sign",
+        group=("预警", "Warnings"),
+    )
 
 
 class HazardWarning(Record):
@@ -101,5 +123,13 @@ class HazardWarning(Record):
     signed_by = models.ForeignKey("register.Person", null=True, on_delete=models.PROTECT, verbose_name=L("签发人", "Signed by"))
     automatic = models.TextField(default="", blank=True, verbose_name=L("常备指令", "Standing order"))
     exercise = models.BooleanField(default=False, verbose_name=L("演练", "Exercise"))
-    LEDGER = Ledger("预警", "Warnings", ("issued_at", "title", "grade", "kind", "state", "signed_by", "expires_at"), ("state", "hazard", "grade"), ("title",), ("-issued_at",), right="sign",
-                    group=("预警", "Warnings"))
+    LEDGER = Ledger(
+        "预警",
+        "Warnings",
+        ("issued_at", "title", "grade", "kind", "state", "signed_by", "expires_at"),
+        ("state", "hazard", "grade"),
+        ("title",),
+        ("-issued_at",),
+        right="sign",
+        group=("预警", "Warnings"),
+    )

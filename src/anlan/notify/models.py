@@ -30,8 +30,16 @@ class Notice(Record):
     next_at = models.DateTimeField(null=True, db_index=True)
     error = models.TextField(default="", blank=True)
     reached = models.SmallIntegerField(default=0)  # strongest fact so far: 0 none .. 4 acted
-    LEDGER = Ledger("通知", "Notices", ("created_at", "warning", "recipient_name", "channel", "state", "reached"), ("channel", "state"), ("recipient_name",), ("-created_at",), right="notify",
-                    group=("发布", "Delivery"))
+    LEDGER = Ledger(
+        "通知",
+        "Notices",
+        ("created_at", "warning", "recipient_name", "channel", "state", "reached"),
+        ("channel", "state"),
+        ("recipient_name",),
+        ("-created_at",),
+        right="notify",
+        group=("发布", "Delivery"),
+    )
 
 
 class Receipt(models.Model):
@@ -57,10 +65,21 @@ class CallChain(Record):
     KIND = "chain"
     warning = models.ForeignKey("issue.HazardWarning", on_delete=models.CASCADE, related_name="chains", verbose_name=L("预警", "Warning"))
     site = models.ForeignKey("register.Site", null=True, on_delete=models.SET_NULL)
-    state = models.CharField(max_length=10, default="calling", db_index=True, verbose_name=L("状态", "State"))  # calling, answered, exhausted, cancelled
+    state = models.CharField(
+        max_length=10, default="calling", db_index=True, verbose_name=L("状态", "State")
+    )  # calling, answered, exhausted, cancelled
     answered_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+")
     answered_at = models.DateTimeField(null=True)
-    LEDGER = Ledger("叫应", "Call chains", ("created_at", "warning", "state", "answered_at"), ("state",), (), ("-created_at",), right="notify", group=("发布", "Delivery"))
+    LEDGER = Ledger(
+        "叫应",
+        "Call chains",
+        ("created_at", "warning", "state", "answered_at"),
+        ("state",),
+        (),
+        ("-created_at",),
+        right="notify",
+        group=("发布", "Delivery"),
+    )
 
 
 class CallStep(Record):

@@ -9,9 +9,17 @@ from ..base.block import partition_of
 from ..engines.records import Ledger, Record, label
 
 L = label
-SITE_KINDS = [("slope", L("边坡", "Slope")), ("reservoir", L("水库", "Reservoir")), ("flood_point", L("易涝点", "Flood point")),
-              ("enterprise", L("企业", "Enterprise")), ("high_rise", L("高层建筑", "High-rise")), ("park", L("公园", "Park")),
-              ("road", L("道路", "Road")), ("rain_site", L("雨量点", "Rain site")), ("other", L("其他", "Other"))]
+SITE_KINDS = [
+    ("slope", L("边坡", "Slope")),
+    ("reservoir", L("水库", "Reservoir")),
+    ("flood_point", L("易涝点", "Flood point")),
+    ("enterprise", L("企业", "Enterprise")),
+    ("high_rise", L("高层建筑", "High-rise")),
+    ("park", L("公园", "Park")),
+    ("road", L("道路", "Road")),
+    ("rain_site", L("雨量点", "Rain site")),
+    ("other", L("其他", "Other")),
+]
 
 
 class Division(models.Model):
@@ -38,7 +46,9 @@ class Organisation(Record):
     name = models.TextField(verbose_name=L("名称", "Name"))
     kind = models.CharField(max_length=20, default="department", verbose_name=L("类别", "Kind"))
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("上级", "Parent"))
-    LEDGER = Ledger("组织机构", "Organisations", ("name", "kind", "division_code"), ("kind",), ("name",), ("name",), ("name", "kind", "division_code"))
+    LEDGER = Ledger(
+        "组织机构", "Organisations", ("name", "kind", "division_code"), ("kind",), ("name",), ("name",), ("name", "kind", "division_code")
+    )
 
 
 class Person(Record):
@@ -48,14 +58,23 @@ class Person(Record):
     name = models.TextField(verbose_name=L("姓名", "Name"))
     phone = models.TextField(blank=True, default="", verbose_name=L("电话", "Phone"))
     email = models.TextField(blank=True, default="", verbose_name=L("邮箱", "E-mail"))
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("账号", "Account"))
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("账号", "Account")
+    )
     on_leave = models.BooleanField(default=False, verbose_name=L("休假", "On leave"))
     substitute = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("代班", "Substitute"))
     lon = models.FloatField(null=True, blank=True)
     lat = models.FloatField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True, verbose_name=L("位置时间", "Position time"))
-    LEDGER = Ledger("人员", "People", ("name", "phone", "email", "on_leave", "division_code"), ("on_leave",), ("name", "phone"), ("name",),
-                    ("name", "phone", "email", "on_leave", "division_code"))
+    LEDGER = Ledger(
+        "人员",
+        "People",
+        ("name", "phone", "email", "on_leave", "division_code"),
+        ("on_leave",),
+        ("name", "phone"),
+        ("name",),
+        ("name", "phone", "email", "on_leave", "division_code"),
+    )
 
 
 class Post(Record):
@@ -64,10 +83,19 @@ class Post(Record):
     KIND = "post"
     name = models.TextField(verbose_name=L("岗位", "Post"))
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, verbose_name=L("单位", "Organisation"))
-    person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="posts", verbose_name=L("任职者", "Holder"))
+    person = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="posts", verbose_name=L("任职者", "Holder")
+    )
     role = models.CharField(max_length=20, default="responder", verbose_name=L("角色", "Role"))  # see roles.py
-    LEDGER = Ledger("岗位", "Posts", ("name", "organisation", "person", "role", "division_code"), ("role",), ("name",), ("name",),
-                    ("name", "organisation", "person", "role", "division_code"))
+    LEDGER = Ledger(
+        "岗位",
+        "Posts",
+        ("name", "organisation", "person", "role", "division_code"),
+        ("role",),
+        ("name",),
+        ("name",),
+        ("name", "organisation", "person", "role", "division_code"),
+    )
 
 
 class Grid(Record):
@@ -77,7 +105,9 @@ class Grid(Record):
     name = models.TextField(verbose_name=L("网格", "Grid"))
     geometry = models.JSONField(null=True, blank=True)
     inspector = models.ForeignKey(Post, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("网格员", "Inspector"))
-    LEDGER = Ledger("网格", "Grids", ("name", "inspector", "division_code"), (), ("name",), ("name",), ("name", "inspector", "division_code"))
+    LEDGER = Ledger(
+        "网格", "Grids", ("name", "inspector", "division_code"), (), ("name",), ("name",), ("name", "inspector", "division_code")
+    )
 
 
 class Site(Record):
@@ -95,8 +125,15 @@ class Site(Record):
     partition = models.SmallIntegerField(editable=False, default=0, db_index=True)
     key_target = models.BooleanField(default=False, verbose_name=L("重点目标", "Key target"))
     attributes = models.JSONField(default=dict, blank=True)
-    LEDGER = Ledger("监测对象", "Sites", ("code", "name", "kind", "division_code", "lon", "lat"), ("kind",), ("code", "name"), ("code",),
-                    ("code", "name", "name_en", "kind", "lon", "lat", "division_code", "key_target"))
+    LEDGER = Ledger(
+        "监测对象",
+        "Sites",
+        ("code", "name", "kind", "division_code", "lon", "lat"),
+        ("kind",),
+        ("code", "name"),
+        ("code",),
+        ("code", "name", "name_en", "kind", "lon", "lat", "division_code", "key_target"),
+    )
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Store with the partition of its code."""
@@ -114,15 +151,24 @@ class Station(Record):
     number = models.IntegerField(unique=True, editable=False)  # int32, from sequence register_station_number
     name = models.TextField(verbose_name=L("名称", "Name"))
     name_en = models.TextField(blank=True, default="", verbose_name=L("英文名", "English name"))
-    kind = models.CharField(max_length=24, db_index=True, verbose_name=L("类型", "Kind"))  # crack_meter, gnss, tilt_meter, rain_gauge, depth_gauge ...
+    kind = models.CharField(
+        max_length=24, db_index=True, verbose_name=L("类型", "Kind")
+    )  # crack_meter, gnss, tilt_meter, rain_gauge, depth_gauge ...
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="stations", verbose_name=L("监测对象", "Site"))
     lon = models.FloatField(verbose_name=L("经度", "Longitude"))
     lat = models.FloatField(verbose_name=L("纬度", "Latitude"))
     interval_s = models.FloatField(default=300, verbose_name=L("报送间隔/秒", "Reporting interval, s"))
     enabled = models.BooleanField(default=True, verbose_name=L("启用", "Enabled"))
     live = models.BooleanField(default=False, db_index=True)  # has ever reported
-    LEDGER = Ledger("测点", "Stations", ("code", "name", "kind", "site", "division_code", "interval_s", "enabled"), ("kind", "enabled"),
-                    ("code", "name"), ("code",), ("code", "name", "name_en", "kind", "site", "lon", "lat", "interval_s", "enabled", "division_code"))
+    LEDGER = Ledger(
+        "测点",
+        "Stations",
+        ("code", "name", "kind", "site", "division_code", "interval_s", "enabled"),
+        ("kind", "enabled"),
+        ("code", "name"),
+        ("code",),
+        ("code", "name", "name_en", "kind", "site", "lon", "lat", "interval_s", "enabled", "division_code"),
+    )
 
 
 class Series(models.Model):
@@ -168,8 +214,16 @@ class Threshold(Record):
     valid_from = models.DateTimeField(verbose_name=L("生效", "Valid from"))
     valid_to = models.DateTimeField(null=True, blank=True, verbose_name=L("失效", "Valid to"))
     signed_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, verbose_name=L("签发人", "Signed by"))
-    LEDGER = Ledger("阈值", "Thresholds", ("quantity", "station", "site", "station_kind", "mode", "window_s", "blue", "yellow", "orange", "red", "version", "signed_by"),
-                    ("quantity", "mode"), ("source",), ("quantity", "-version"), right="analyse", actions=("sign_threshold",))
+    LEDGER = Ledger(
+        "阈值",
+        "Thresholds",
+        ("quantity", "station", "site", "station_kind", "mode", "window_s", "blue", "yellow", "orange", "red", "version", "signed_by"),
+        ("quantity", "mode"),
+        ("source",),
+        ("quantity", "-version"),
+        right="analyse",
+        actions=("sign_threshold",),
+    )
 
 
 class Device(Record):
@@ -183,17 +237,28 @@ class Device(Record):
     client_id = models.TextField(unique=True, verbose_name=L("设备号", "Client id"))
     username = models.TextField(verbose_name=L("用户名", "User name"))
     secret_hash = models.TextField(editable=False)
-    kind = models.CharField(max_length=20, default="sensor", db_index=True, verbose_name=L("类别", "Kind"))  # sensor, loudspeaker, siren, terminal
+    kind = models.CharField(
+        max_length=20, default="sensor", db_index=True, verbose_name=L("类别", "Kind")
+    )  # sensor, loudspeaker, siren, terminal
     protocol = models.CharField(max_length=20, default="mqtt", verbose_name=L("协议", "Protocol"))
     name = models.TextField(blank=True, default="", verbose_name=L("名称", "Name"))
-    site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="devices", verbose_name=L("监测对象", "Site"))
+    site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="devices", verbose_name=L("监测对象", "Site")
+    )
     lon = models.FloatField(null=True, blank=True)
     lat = models.FloatField(null=True, blank=True)
     reach_m = models.FloatField(null=True, blank=True, verbose_name=L("覆盖半径/米", "Reach, m"))
     enabled = models.BooleanField(default=True, verbose_name=L("启用", "Enabled"))
-    LEDGER = Ledger("设备", "Devices", ("client_id", "name", "kind", "protocol", "site", "enabled", "division_code"), ("kind", "protocol", "enabled"),
-                    ("client_id", "name"), ("client_id",), ("client_id", "username", "name", "kind", "protocol", "site", "lon", "lat", "reach_m", "enabled", "division_code"),
-                    actions=("rotate_secret",))
+    LEDGER = Ledger(
+        "设备",
+        "Devices",
+        ("client_id", "name", "kind", "protocol", "site", "enabled", "division_code"),
+        ("kind", "protocol", "enabled"),
+        ("client_id", "name"),
+        ("client_id",),
+        ("client_id", "username", "name", "kind", "protocol", "site", "lon", "lat", "reach_m", "enabled", "division_code"),
+        actions=("rotate_secret",),
+    )
 
 
 class DeviceSeries(models.Model):
@@ -221,8 +286,15 @@ class Household(Record):
     grid = models.ForeignKey(Grid, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=L("网格", "Grid"))
     lon = models.FloatField()
     lat = models.FloatField()
-    LEDGER = Ledger("住户", "Households", ("building", "door", "head", "people", "phone", "needs_help", "division_code"), ("building",), ("building", "door", "head"),
-                    ("building", "door"), ("building", "door", "head", "phone", "people", "needs_help", "grid", "lon", "lat", "division_code"))
+    LEDGER = Ledger(
+        "住户",
+        "Households",
+        ("building", "door", "head", "people", "phone", "needs_help", "division_code"),
+        ("building",),
+        ("building", "door", "head"),
+        ("building", "door"),
+        ("building", "door", "head", "phone", "people", "needs_help", "grid", "lon", "lat", "division_code"),
+    )
 
 
 class Team(Record):
@@ -237,8 +309,15 @@ class Team(Record):
     lon = models.FloatField()
     lat = models.FloatField()
     seen_at = models.DateTimeField(null=True, blank=True)
-    LEDGER = Ledger("救援队伍", "Teams", ("name", "kind", "members", "state", "division_code"), ("kind", "state"), ("name",), ("name",),
-                    ("name", "kind", "leader", "members", "lon", "lat", "division_code"))
+    LEDGER = Ledger(
+        "救援队伍",
+        "Teams",
+        ("name", "kind", "members", "state", "division_code"),
+        ("kind", "state"),
+        ("name",),
+        ("name",),
+        ("name", "kind", "leader", "members", "lon", "lat", "division_code"),
+    )
 
 
 class Shelter(Record):
@@ -250,8 +329,15 @@ class Shelter(Record):
     occupancy = models.IntegerField(default=0, verbose_name=L("在点", "Occupancy"))
     lon = models.FloatField()
     lat = models.FloatField()
-    LEDGER = Ledger("避灾安置点", "Shelters", ("name", "capacity", "occupancy", "division_code"), (), ("name",), ("name",),
-                    ("name", "capacity", "occupancy", "lon", "lat", "division_code"))
+    LEDGER = Ledger(
+        "避灾安置点",
+        "Shelters",
+        ("name", "capacity", "occupancy", "division_code"),
+        (),
+        ("name",),
+        ("name",),
+        ("name", "capacity", "occupancy", "lon", "lat", "division_code"),
+    )
 
 
 class Depot(Record):
@@ -262,7 +348,9 @@ class Depot(Record):
     stock = models.JSONField(default=dict, blank=True, verbose_name=L("库存", "Stock"))
     lon = models.FloatField()
     lat = models.FloatField()
-    LEDGER = Ledger("应急物资", "Depots", ("name", "stock", "division_code"), (), ("name",), ("name",), ("name", "lon", "lat", "division_code"))
+    LEDGER = Ledger(
+        "应急物资", "Depots", ("name", "stock", "division_code"), (), ("name",), ("name",), ("name", "lon", "lat", "division_code")
+    )
 
 
 class Responsibility(Record):
@@ -279,8 +367,15 @@ class Responsibility(Record):
     order = models.IntegerField(default=1, verbose_name=L("呼叫顺序", "Order"))
     valid_from = models.DateTimeField(verbose_name=L("生效", "Valid from"))
     valid_to = models.DateTimeField(null=True, blank=True, verbose_name=L("失效", "Valid to"))
-    LEDGER = Ledger("责任", "Responsibilities", ("object_id", "post", "level", "order", "valid_from", "valid_to"), ("level",), ("object_id",), ("object_id", "order"),
-                    ("object_id", "post", "level", "order", "valid_from", "valid_to"))
+    LEDGER = Ledger(
+        "责任",
+        "Responsibilities",
+        ("object_id", "post", "level", "order", "valid_from", "valid_to"),
+        ("level",),
+        ("object_id",),
+        ("object_id", "order"),
+        ("object_id", "post", "level", "order", "valid_from", "valid_to"),
+    )
 
 
 class DeskNote(models.Model):

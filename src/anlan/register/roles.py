@@ -14,6 +14,12 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "registrar": ("register", "respond"),  # 名录管理
     "admin": ("admin", "register", "analyse"),  # 系统管理员
 }
-NAMES = {"commander": ("指挥长", "Commander"), "duty": ("值班员", "Duty officer"), "analyst": ("研判员", "Analyst"),
-         "supervisor": ("督办员", "Supervisor"), "responder": ("责任人", "Responder"), "registrar": ("名录管理员", "Registrar"),
-         "admin": ("系统管理员", "Administrator")}
+NAMES = {
+    "commander": ("指挥长", "Commander"),
+    "duty": ("值班员", "Duty officer"),
+    "analyst": ("研判员", "Analyst"),
+    "supervisor": ("督办员", "Supervisor"),
+    "responder": ("责任人", "Responder"),
+    "registrar": ("名录管理员", "Registrar"),
+    "admin": ("系统管理员", "Administrator"),
+}

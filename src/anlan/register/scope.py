@@ -29,9 +29,13 @@ class Asker:
         """Raise ``register.no_right`` (shown as 403) with who can grant it."""
         if not self.may(right, division_code):
             roles = [NAMES[r] for r, rights in RIGHTS.items() if right in rights]
-            raise AnlanError("register.no_right", f"没有“{right}”权限（区划 {division_code or '全部'}）；需要岗位：{'、'.join(r[0] for r in roles)}，由系统管理员授予",
-                             f"no right '{right}' for division {division_code or 'all'}; posts that have it: "
-                             f"{', '.join(r[1] for r in roles)}; the administrator grants it", right=right)
+            raise AnlanError(
+                "register.no_right",
+                f"没有“{right}”权限（区划 {division_code or '全部'}）；需要岗位：{'、'.join(r[0] for r in roles)}，由系统管理员授予",
+                f"no right '{right}' for division {division_code or 'all'}; posts that have it: "
+                f"{', '.join(r[1] for r in roles)}; the administrator grants it",
+                right=right,
+            )
 
 
 def asker_of(person: Person) -> Asker:

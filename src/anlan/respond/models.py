@@ -22,7 +22,16 @@ class Incident(Record):
     opened_at = models.DateTimeField(verbose_name=L("开始", "Opened"))
     closed_at = models.DateTimeField(null=True, verbose_name=L("结束", "Closed"))
     review = models.TextField(default="", blank=True)
-    LEDGER = Ledger("突发事件", "Incidents", ("opened_at", "title", "hazard", "state", "closed_at"), ("state", "hazard"), ("title",), ("-opened_at",), right="command", group=("指挥", "Command"))
+    LEDGER = Ledger(
+        "突发事件",
+        "Incidents",
+        ("opened_at", "title", "hazard", "state", "closed_at"),
+        ("state", "hazard"),
+        ("title",),
+        ("-opened_at",),
+        right="command",
+        group=("指挥", "Command"),
+    )
 
 
 class TimelineEntry(models.Model):
@@ -58,7 +67,16 @@ class Task(Record):
     escalated = models.SmallIntegerField(default=0)
     lon = models.FloatField(null=True)
     lat = models.FloatField(null=True)
-    LEDGER = Ledger("任务", "Tasks", ("due_at", "title", "post", "person", "state", "done_at"), ("state",), ("title",), ("due_at",), right="command", group=("指挥", "Command"))
+    LEDGER = Ledger(
+        "任务",
+        "Tasks",
+        ("due_at", "title", "post", "person", "state", "done_at"),
+        ("state",),
+        ("title",),
+        ("due_at",),
+        right="command",
+        group=("指挥", "Command"),
+    )
 
 
 class Shift(Record):
@@ -69,4 +87,14 @@ class Shift(Record):
     role = models.CharField(max_length=20, default="duty", verbose_name=L("角色", "Role"))
     starts_at = models.DateTimeField(verbose_name=L("开始", "Starts"))
     ends_at = models.DateTimeField(verbose_name=L("结束", "Ends"))
-    LEDGER = Ledger("值班", "Shifts", ("starts_at", "ends_at", "person", "role"), ("role",), (), ("-starts_at",), ("person", "role", "starts_at", "ends_at"), right="command", group=("指挥", "Command"))
+    LEDGER = Ledger(
+        "值班",
+        "Shifts",
+        ("starts_at", "ends_at", "person", "role"),
+        ("role",),
+        (),
+        ("-starts_at",),
+        ("person", "role", "starts_at", "ends_at"),
+        right="command",
+        group=("指挥", "Command"),
+    )

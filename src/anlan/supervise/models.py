@@ -28,8 +28,16 @@ class Hazard(Record):
     cancelled_at = models.DateTimeField(null=True, verbose_name=L("销号", "Cancelled"))
     measures = models.TextField(default="", blank=True)
     rule_version = models.TextField(default="")
-    LEDGER = Ledger("隐患", "Hazards", ("found_at", "title", "site", "major", "state", "post", "due_at", "cancelled_at"), ("state", "major"), ("title",), ("due_at",), right="supervise",
-                    group=("责任", "Accountability"))
+    LEDGER = Ledger(
+        "隐患",
+        "Hazards",
+        ("found_at", "title", "site", "major", "state", "post", "due_at", "cancelled_at"),
+        ("state", "major"),
+        ("title",),
+        ("due_at",),
+        right="supervise",
+        group=("责任", "Accountability"),
+    )
 
 
 class HazardStep(models.Model):
@@ -56,10 +64,21 @@ class Case(Record):
     post = models.ForeignKey("register.Post", null=True, on_delete=models.SET_NULL, verbose_name=L("岗位", "Post"))
     limit_at = models.DateTimeField(verbose_name=L("时限", "Limit"))
     actual_at = models.DateTimeField(null=True, verbose_name=L("实际", "Actual"))
-    state = models.CharField(max_length=12, default="opened", db_index=True, verbose_name=L("状态", "State"))  # opened, explained, decided, dismissed
+    state = models.CharField(
+        max_length=12, default="opened", db_index=True, verbose_name=L("状态", "State")
+    )  # opened, explained, decided, dismissed
     explanation = models.TextField(default="", blank=True, verbose_name=L("说明", "Explanation"))
     consequence = models.TextField(default="", blank=True, verbose_name=L("处理", "Consequence"))
     decided_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+")
     decided_at = models.DateTimeField(null=True)
     rule_version = models.TextField(default="")
-    LEDGER = Ledger("问责", "Cases", ("created_at", "kind", "title", "post", "state", "consequence"), ("kind", "state"), ("title",), ("-created_at",), right="supervise", group=("责任", "Accountability"))
+    LEDGER = Ledger(
+        "问责",
+        "Cases",
+        ("created_at", "kind", "title", "post", "state", "consequence"),
+        ("kind", "state"),
+        ("title",),
+        ("-created_at",),
+        right="supervise",
+        group=("责任", "Accountability"),
+    )

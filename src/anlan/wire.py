@@ -1,0 +1,18 @@
+"""Wire 组装: the only place where rooms are joined into processes.
+
+The order of the stages, once: collect → detect → forecast → issue → notify → respond → supervise.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+ROOMS = ("register", "collect", "detect", "forecast", "issue", "notify", "respond", "supervise")
+
+
+def load_services() -> None:
+    """Import every room's ``service`` module, so that its event handlers and reconcilers are subscribed."""
+    for room in ROOMS:
+        if importlib.util.find_spec(f"anlan.{room}.service"):
+            importlib.import_module(f"anlan.{room}.service")
