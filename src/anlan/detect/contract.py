@@ -3,15 +3,20 @@
 A detector holds state as arrays whose first axis is *its own* series (the rows of `SeriesTable`
 it watches, in the order of `State["slot"]`), and advances by pure functions:
 
-- `allocate(table)` makes fresh state for a table;
+- `allocate(table)` makes fresh state for a table (rows are found by `state["slot"]`, sorted; a detector that
+  holds several rows per series adds `state["key"]`, int64, so that (slot, key) names a row for ever);
 - `step(state, rows, table)` takes accepted rows in order (row by row semantics: one block or ten
   must give the same) and returns findings;
 - `tick(state, now_ms, table)` is called for each clock tick in the lane (about once a second):
   silence, persistence by time, and costly fits where a cheap gate is open.
 
 State arrays are changed in place and must be plain NumPy arrays of fixed dtype; the stage saves,
-restores and re-keys them by series when the register changes. No clock, no randomness but a seed
-derived from the series, no I/O. The same code runs live, in the hindcast and over history.
+restores and re-keys them by (station, quantity, key) when the register changes; an array whose trailing
+shape differs between two configurations starts fresh. Detectors run in the order of (`rank`, `name`). `rows` is
+the stage's own copy: rank 0 (quality) lowers ``rows.quality`` and rebases ``rows.value`` in place, so
+that all later detectors see a continuous series; the raw value with the lowered quality is what is stored.
+No clock, no randomness but a seed derived from the series, no I/O. The same code runs live, in the
+hindcast and over history.
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..base.failure import Lookback
+from ..base.quantity import quantity
 
 State = dict[str, NDArray[Any]]
 
@@ -78,7 +86,7 @@ class ThresholdRows:
 class Rows:
     """Accepted readings for the detectors: slot int32, time_ms int64, value float64, quality uint8.
 
-    Repeats are gone; a row older than the series' newest carries ``late`` = 1 (uint8). Values that are
+    Repeats are gone and times rise within a series, but for rows marked late: a row older than the series' newest carries ``late`` = 1 (uint8). Values that are
     NaN or of quality BAD or MISSING never raise anything.
     """
 
@@ -94,9 +102,10 @@ class Rows:
 
 @dataclass(slots=True)
 class Findings:
-    """Findings as columns: slot, time_ms (of the reading or tick), grade (0 clears), score, kind code, evidence.
+    """Findings as columns: slot, time_ms (of the reading or tick), grade (0 clears), score, kind, evidence.
 
-    ``evidence`` is float64[n, k] in the order of the detector's `evidence` names. Findings are few;
+    ``kind`` tells apart what one detector may say of one series at one time (e.g. the row key of a threshold); it is
+    part of the finding's id and of "the open finding" it replaces: (slot, detector, kind). ``evidence`` is float64[n, k] in the order of the detector's `evidence` names. Findings are few;
     they become records with sentences by `Detector.describe` outside the hot path.
     """
 
@@ -105,9 +114,17 @@ class Findings:
     grade: list[int] = field(default_factory=list)
     score: list[float] = field(default_factory=list)
     evidence: list[tuple[float, ...]] = field(default_factory=list)
+    kind: list[int] = field(default_factory=list)
 
-    def add(self, slot: int, time_ms: int, grade: int, score: float, *evidence: float) -> None:
+    @classmethod
+    def of(cls, count: int, *columns: NDArray[Any]) -> Findings:
+        """The first `count` rows of kernel output: slot, time_ms, grade, score, kind, evidence[n, k]."""
+        slot, time_ms, grade, score, kind, evidence = (c[:count].tolist() for c in columns)
+        return cls(slot, time_ms, grade, score, [tuple(e) for e in evidence], kind)
+
+    def add(self, slot: int, time_ms: int, grade: int, score: float, *evidence: float, kind: int = 0) -> None:
         """Append one finding."""
+        self.kind.append(int(kind))
         self.slot.append(int(slot))
         self.time_ms.append(int(time_ms))
         self.grade.append(int(grade))
@@ -118,15 +135,38 @@ class Findings:
         return len(self.slot)
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition of a grade, as shown in "why not red": value against limit, in `unit`, and whether it holds."""
+
+    name: str
+    zh: str
+    en: str
+    value: float
+    limit: float
+    ok: bool
+    unit: str = ""
+
+
+def watched(table: SeriesTable, quantities: tuple[str, ...]) -> NDArray[np.int32]:
+    """Slots of the table whose quantity is one of these (all when empty), ascending."""
+    if not quantities:
+        return np.arange(len(table), dtype=np.int32)
+    numbers = [quantity(name).number for name in quantities]
+    return np.flatnonzero(np.isin(table.quantity, numbers)).astype(np.int32)
+
+
 class Detector(ABC):
     """One way of judging series. Stateless itself: all state is in the arrays.
 
+    ``rank``: order in which the stage calls detectors (quality 0, others 10).
     ``name``: stable id; ``hazard``: slope, flood, rain, device ... ; ``quantities``: names it watches
     (empty: all); ``evidence``: names (with unit, e.g. ``velocity_m_per_h``) of the evidence columns.
     """
 
     name: str
     hazard: str
+    rank: int = 10
     quantities: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     zh: str = ""
@@ -147,3 +187,23 @@ class Detector(ABC):
     @abstractmethod
     def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
         """One sentence of evidence in Chinese and English."""
+
+    def hazard_of(self, quantity_number: int) -> str:
+        """The hazard of a finding about a series of this quantity (default: the detector's own)."""
+        return self.hazard
+
+    def gates(self, grade: int, evidence: tuple[float, ...]) -> list[Gate]:
+        """The conditions behind the grade, in the order in which they were asked (default: none)."""
+        return []
+
+    def causes(self, kind: int, evidence: tuple[float, ...], table: SeriesTable) -> list[str]:
+        """Ids of the records, beside readings, on which a finding rests (e.g. the threshold's)."""
+        return []
+
+    def open_slots(self, state: State) -> NDArray[np.int64]:
+        """Positions in `state` that ask for a forecast since the last call of `lookback` (default: none)."""
+        return np.empty(0, np.int64)
+
+    def lookback(self, state: State, position: int, table: SeriesTable) -> Lookback | None:
+        """What a forecaster needs of one series; also marks it as served."""
+        return None
