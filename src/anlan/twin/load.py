@@ -76,7 +76,7 @@ class Loaded:
 
 def load(seed: int, full: bool, data: Path, live: int = 300) -> Loaded:
     """Make sure the demo district stands in the register; `live` stations get a device of their own."""
-    load_divisions([DISTRICT])
+    load_divisions([DISTRICT], actor=ACTOR)
     rows = [
         {"code": d.code, "name": d.name, "street_code": d.code[:9], "street": Division.objects.get(code=d.code[:9]).name}
         for d in Division.objects.filter(code__startswith=DISTRICT, level="village")
