@@ -83,7 +83,9 @@ def _item(name: str, row: dict[str, Any]) -> PlanItem:
     try:
         grade = Grade.of(row["grade"])
     except KeyError:
-        raise FieldError(f"{where}.grade", row["grade"], "应为 blue/yellow/orange/red", "must be a grade", code="respond.bad_plan") from None
+        raise FieldError(
+            f"{where}.grade", row["grade"], "应为 blue/yellow/orange/red", "must be a grade", code="respond.bad_plan"
+        ) from None
     if row["level"] not in LEVELS:
         raise FieldError(
             f"{where}.level", row["level"], f"应为 {'、'.join(LEVELS)}", f"must be one of {', '.join(LEVELS)}", code="respond.bad_plan"

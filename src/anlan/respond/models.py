@@ -23,7 +23,9 @@ class Incident(Record):
     state = models.CharField(max_length=8, default="open", db_index=True, verbose_name=L("状态", "State"))
     opened_at = models.DateTimeField(verbose_name=L("开始", "Opened"))
     closed_at = models.DateTimeField(null=True, verbose_name=L("结束", "Closed"))
-    closed_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("结束人", "Closed by"))
+    closed_by = models.ForeignKey(
+        "register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("结束人", "Closed by")
+    )
     review = models.TextField(default="", blank=True, verbose_name=L("评估", "Review"))
     LEDGER = Ledger(
         "突发事件",
