@@ -24,7 +24,7 @@ class Folders:
     def __init__(self, data: Path):
         self.data = data.expanduser().resolve()
         digest = hashlib.blake2b(os.fsencode(self.data), digest_size=6).hexdigest()
-        self.sockets = Path("/tmp") / f"anlan-{os.getuid()}-{digest}"  # noqa: S108
+        self.sockets = Path("/tmp") / f"anlan-{os.getuid()}-{digest}"
         self.postgres = self.data / "pg"
         self.nats = self.data / "nats"
         self.logs = self.data / "logs"

@@ -29,6 +29,7 @@ from .postgres import CONFINE
 
 MAX_PAYLOAD = 8 * 1024 * 1024  # frames grow under load; NATS's own advice is to stay at 8 MB or less
 DUPLICATE_WINDOW_S = 120.0
+FIRST_CONNECT_S = 5.0
 
 
 def lane_stream(lane: int) -> str:
@@ -144,7 +145,7 @@ def _quoted(path: Path) -> str:
 
 
 async def connect(url: str = "", name: str = "anlan", **options: Any) -> Any:
-    """A nats-py client that reconnects for ever (every 0.1 s); EngineAway when the first connect fails.
+    """A nats-py client that reconnects for ever (every 0.1 s); EngineAway when no server is there within 5 s.
 
     `url` defaults to ``ANLAN_NATS_URL``. `options` go to ``nats.connect``. Publishes during an
     outage time out and are the caller's to repeat with the same ``Nats-Msg-Id``.
@@ -156,8 +157,9 @@ async def connect(url: str = "", name: str = "anlan", **options: Any) -> Any:
 
     given = {"error_cb": quiet, "reconnect_time_wait": 0.1, "connect_timeout": 2, "allow_reconnect": True, **options}
     try:
-        return await nats.connect(url or conf.get("NATS_URL"), name=name, max_reconnect_attempts=-1, **given)
-    except (OSError, asyncio.TimeoutError, nats.errors.Error) as error:
+        first = nats.connect(url or conf.get("NATS_URL"), name=name, max_reconnect_attempts=-1, **given)
+        return await asyncio.wait_for(first, FIRST_CONNECT_S)
+    except (TimeoutError, OSError, nats.errors.Error) as error:
         raise EngineAway("NATS", str(error) or type(error).__name__) from None
 
 
