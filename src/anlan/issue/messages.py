@@ -39,7 +39,7 @@ class Verdict:
 @cache
 def formats() -> dict[str, Format]:
     """All formats found, by name."""
-    return scan("anlan.issue.formats", Format)
+    return scan("anlan.issue.formats", Format)  # type: ignore[type-abstract]
 
 
 def safe_parse(data: bytes) -> etree._Element:

@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.utils import CryptographyDeprecationWarning
 from lxml import etree
 from signxml import DigestAlgorithm, SignatureConfiguration, SignatureConstructionMethod, SignatureMethod, XMLSigner, XMLVerifier
@@ -152,7 +153,7 @@ def check_signature(
 def sign(data: bytes, key_pem: bytes, certificate_pem: bytes) -> bytes:
     """The message with an enveloped signature (SHA-256; RSA or ECDSA by the key), UTF-8."""
     key = serialization.load_pem_private_key(key_pem, None)
-    method = SignatureMethod.ECDSA_SHA256 if "EllipticCurve" in type(key).__name__ else SignatureMethod.RSA_SHA256
+    method = SignatureMethod.ECDSA_SHA256 if isinstance(key, ec.EllipticCurvePrivateKey) else SignatureMethod.RSA_SHA256
     signer = XMLSigner(method=SignatureConstructionMethod.enveloped, signature_algorithm=method, digest_algorithm=DigestAlgorithm.SHA256)
     root = signer.sign(
         etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True)), key=key_pem, cert=certificate_pem.decode()

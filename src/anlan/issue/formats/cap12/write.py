@@ -79,7 +79,7 @@ def _info(root: etree._Element, alert: AlertDraft, language: int) -> None:
 
 def tree(alert: AlertDraft) -> etree._Element:
     """The message as an element tree (unsigned)."""
-    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     _add(root, "identifier", alert.identifier)
     _add(root, "sender", alert.sender)
     _add(root, "sent", stamp(alert.sent))

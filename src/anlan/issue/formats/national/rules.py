@@ -29,7 +29,7 @@ def _f(rule: str, level: Level, zh: str, en: str) -> CheckFinding:
 def text(element: etree._Element, path: str) -> str:
     """The stripped text of a child (``info/headline``), empty when absent."""
     found = element.find("/".join(f"{{{NAMESPACE}}}{part}" for part in path.split("/")))
-    return "" if found is None else "".join(found.itertext()).strip()
+    return "" if found is None else "".join(str(part) for part in found.itertext()).strip()
 
 
 def parse_time(value: str) -> datetime | None:
@@ -105,7 +105,7 @@ def _heads(root: etree._Element) -> Iterator[CheckFinding]:
 def _divisions(root: etree._Element) -> Iterator[CheckFinding]:
     codes = {("senderCode", text(root, "senderCode")[:6])}
     for node in root.iter(f"{{{NAMESPACE}}}geocode"):
-        codes |= {("geocode", word) for word in re.split(r"[\s,]+", "".join(node.itertext()).strip()) if word}
+        codes |= {("geocode", word) for word in re.split(r"[\s,]+", "".join(str(part) for part in node.itertext()).strip()) if word}
     for field, code in sorted(codes):
         if not code:
             continue

@@ -31,7 +31,7 @@ def _add(parent: etree._Element, name: str, text: str = "") -> etree._Element:
 
 def tree(alert: AlertDraft) -> etree._Element:
     """The message; `alert.sender` is the sender's name, the identifier's first 14 signs its code."""
-    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     _add(root, "identifier", alert.identifier)
     _add(root, "sender", alert.sender_name[0] or alert.sender)
     _add(root, "senderCode", alert.identifier.partition("_")[0])
