@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
@@ -12,6 +12,7 @@ from django.middleware.csrf import get_token
 from ninja import Router, Schema
 from ninja.security import APIKeyCookie, HttpBearer
 
+from ..base.clock import SystemClock, now_ms, story_speed
 from ..base.errors import AnlanError
 from ..register.models import DeskNote, Person, Post
 from ..register.roles import NAMES
@@ -84,8 +85,17 @@ class PersonOut(Schema):
     name: str
 
 
+class ClockOut(Schema):
+    """The server's clock: UTC ms now, and how many times faster than real it runs (a told story)."""
+
+    now_ms: int
+    speed: float
+
+
 class MeOut(Schema):
     """Who is asking and what they may do; `csrf` goes back as header ``X-CSRFToken``."""
+
+    clock: ClockOut
 
     person: PersonOut
     roles: list[RoleOut]
@@ -106,7 +116,7 @@ router = Router(tags=["log-in"])
 
 
 def _refuse_if_too_many(account: str, address: str) -> None:
-    since = datetime.now(UTC) - WINDOW
+    since = SystemClock().now() - WINDOW
     recent = LoginFailure.objects.filter(at__gt=since).filter(Q(account=account) | Q(address=address))
     by_account = sum(1 for f in recent if f.account == account)
     if by_account >= PER_ACCOUNT or len(recent) - by_account >= PER_ADDRESS:
@@ -121,13 +131,13 @@ def _refuse_if_too_many(account: str, address: str) -> None:
 
 def check_login(request: HttpRequest, given: Credentials) -> Any:
     """The account of right credentials; AnlanError ``web.no_login`` or ``web.too_many_logins`` else."""
-    account, address = given.username.strip().lower()[:150], str(request.META.get("REMOTE_ADDR", ""))
+    account, address = given.username.replace("\x00", "").strip().lower()[:150], str(request.META.get("REMOTE_ADDR", ""))
     _refuse_if_too_many(account, address)
     ok = "\x00" not in given.username + given.password and len(given.password) <= 1024
     user = authenticate(request, username=given.username.strip(), password=given.password) if ok else None
     if user is None:
-        LoginFailure.objects.create(account=account.replace("\x00", ""), address=address)
-        LoginFailure.objects.filter(at__lt=datetime.now(UTC) - timedelta(days=7)).delete()
+        LoginFailure.objects.create(account=account, address=address)
+        LoginFailure.objects.filter(at__lt=SystemClock().now() - timedelta(days=7)).delete()
         raise AnlanError("web.no_login", "用户名或口令不对", "wrong user name or password")
     LoginFailure.objects.filter(account=account).delete()
     return user
@@ -143,6 +153,7 @@ def describe(request: HttpRequest, asker: Asker) -> dict[str, Any]:
     """The answer of ``/api/me``."""
     posts = Post.objects.filter(Q(person_id=asker.person_id) | Q(person__substitute_id=asker.person_id, person__on_leave=True))
     return {
+        "clock": {"now_ms": now_ms(), "speed": story_speed()},
         "person": {"id": asker.person_id, "name": asker.name},
         "roles": [
             {

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import override
 from ninja import NinjaAPI
@@ -90,6 +90,7 @@ def install(api: NinjaAPI) -> None:
     for away in (OperationalError, InterfaceError):
         answer(away, lambda e: EngineAway("PostgreSQL", str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__))
     answer(IntegrityError, _conflict)
+    answer(DataError, _bad_value)
     answer(ValidationError, _bad_request)
     answer(HttpError, lambda e: AnlanError("web.bad_request", str(e), str(e), status=e.status_code))
     answer(Exception, _internal)
@@ -106,6 +107,11 @@ def _conflict(error: Exception) -> AnlanError:
     return AnlanError(
         "web.already_exists", f"与已有记录冲突：{detail}", f"conflicts with a record that is already there: {detail}", status=409
     )
+
+
+def _bad_value(error: Exception) -> AnlanError:
+    detail = str(error).strip().splitlines()[0][:200]
+    return AnlanError("web.bad_value", f"数据库不接受此值：{detail}", f"the database does not take this value: {detail}", status=400)
 
 
 def _bad_request(error: Exception) -> AnlanError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ def decode(data: bytes | memoryview) -> Latest:
     n = int(np.frombuffer(data, "<u4", 1)[0]) if len(data) >= 4 else 0
     if len(data) != 4 + n * ROW_BYTES:
         raise ValueError(f"latest block of {len(data)} bytes does not hold {n} rows")
-    at, columns = 4, []
+    at = 4
+    columns: list[NDArray[Any]] = []
     for _, dtype in _COLUMNS:
         column = np.frombuffer(data, dtype, n, at)
         columns.append(column)
@@ -81,7 +83,8 @@ def changed(new: Latest, old: Latest | None) -> NDArray[np.bool_]:
         return np.ones(len(new), bool)
     new_keys, old_keys = keys(new), keys(old)
     if len(new_keys) == len(old_keys) and np.array_equal(new_keys, old_keys):
-        at, known = slice(None), np.ones(len(new), bool)
+        at: Any = slice(None)
+        known = np.ones(len(new), bool)
     else:
         order = np.argsort(old_keys, kind="stable")
         found = np.minimum(np.searchsorted(old_keys, new_keys, sorter=order), len(old_keys) - 1)

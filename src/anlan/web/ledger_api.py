@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Router
 
@@ -65,22 +66,13 @@ def add_row(request: HttpRequest, name: str, given: Body[dict[str, Any]]) -> Htt
     if isinstance(record, book.Record) and not record.division_code:
         raise FieldError("division_code", "", "请给出区划代码", "give a division code")
     with acting(asker.person_id):
-        complete(record)
+        prepare = getattr(record, "prepare", None)
+        if prepare:
+            prepare()
         record.full_clean(exclude=["id"])
         record.save(force_insert=True)
         _tell(record, "added")
     return _json(book.as_row(record), status=201)
-
-
-def complete(record: models.Model) -> None:
-    """What a form does not give: the hot-path number of a new station, the credential of a new device (none: no log-in)."""
-    if record._meta.model_name == "station" and getattr(record, "number", None) is None:
-        record.id = record.id or f"station-{record.code}"  # type: ignore[attr-defined]
-        with connection.cursor() as cursor:
-            cursor.execute("select nextval('register_station_number')")
-            record.number = cursor.fetchone()[0]  # type: ignore[attr-defined]
-    if record._meta.model_name == "device" and not getattr(record, "secret_hash", ""):
-        record.secret_hash = "none"  # type: ignore[attr-defined]  # no secret fits it until rotate_secret gives one
 
 
 def _tell(record: models.Model, what: str) -> None:
@@ -90,7 +82,7 @@ def _tell(record: models.Model, what: str) -> None:
         str(record.pk),
         {"ledger": kind},
         division_code=getattr(record, book.code_field(type(record))),
-        key=f"register.{kind}.{what}:{record.pk}:{datetime.now(UTC).isoformat()}",
+        key=f"register.{kind}.{what}:{record.pk}:{secrets.token_hex(8)}",
     )
 
 

@@ -84,7 +84,7 @@ _CHOICES: dict[str, list[tuple[str, str, str]]] = {
     "role": [(role, *words) for role, words in NAMES.items()],
     "quantity": [(q.name, q.zh, q.en) for q in QUANTITIES],
     "level": [
-        (k, *w.split("|"))
+        (k, w.partition("|")[0], w.partition("|")[2])
         for k, w in {
             "province": "省|Province",
             "city": "市|City",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from ..base import settings as conf
-from ..base.clock import now_ms
+from ..base.clock import SystemClock, now_ms
 from ..base.grade import Grade
 from ..issue.models import HazardWarning, Proposal
 from ..notify.models import Notice
@@ -240,6 +239,6 @@ def objects(request: HttpRequest) -> HttpResponse:
             "people": [{**p, "post": posts.get(p["id"])} for p in people],
             "loudspeakers": _loudspeakers(asker, [w["id"] for w in warnings]),
             "warnings": warnings,
-            "tasks": [{**t, "late": t["due_at"] < datetime.now(UTC)} for t in tasks],
+            "tasks": [{**t, "late": t["due_at"] < SystemClock().now()} for t in tasks],
         }
     )

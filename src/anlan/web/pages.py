@@ -50,6 +50,7 @@ def security_headers() -> list[tuple[str, str]]:
 
 
 def _files(root: Path) -> WhiteNoise:
+    hashed = r"^/assets/.*-[\w-]{8}\."
     files = WhiteNoise(None, root=str(root) if root.is_dir() else None, allow_all_origins=False, immutable_file_test=hashed)
     files.add_files(str(Path(django.__file__).parent / "contrib/admin/static"), prefix="/static/")
     return files

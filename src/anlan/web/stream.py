@@ -20,6 +20,7 @@ import orjson
 import psycopg
 from prometheus_client import Counter, Gauge
 
+from ..base.clock import now_ms, story_speed
 from ..register.scope import Asker
 from .latest import Latest, changed, decode, join, within
 from .stations import TABLE_SQL, StationTable, table_of
@@ -35,7 +36,7 @@ REPLAY = 2000  # events a resume sends at most; beyond it the client is told to 
 VALUES_S = 2.0
 MOST_VALUES = 5000  # rows of one `values` event
 RETRY_S = (0.5, 1, 2, 5)
-_KEEP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
+_KEEP: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
 _ROW = "select id, type, subject, division_code, payload::text, payload->>'person', created_at from engines_outbox "
 
 
@@ -80,7 +81,7 @@ class Hub:
         self.url = database_url
         self.clients: set[Client] = set()
         self.live = False
-        self.last_id = 0
+        self.last_id = -1  # not yet known
         self._ids: list[int] = []
         self._wake = asyncio.Event()
         self._failed: Exception | None = None
@@ -114,7 +115,7 @@ class Hub:
         """Add a stream; with `last` the rows after it are queued first (with an overlap)."""
         self.clients.add(client)
         CLIENTS.set(len(self.clients))
-        client.put(0, b"retry: 1000\n\n" + frame("hello", {"live": self.live, "last": self.last_id}))
+        client.put(0, b"retry: 1000\n\n" + frame("hello", {"live": self.live, "last": max(self.last_id, 0)}))
         if last is None or self._reader is None:
             if not self.live:
                 client.put(0, frame("stale", {"retry_ms": int(RETRY_S[0] * 1000)}))
@@ -225,7 +226,7 @@ class Hub:
 
     async def _catch_up(self) -> None:
         newest = (await self._fetch("select coalesce(max(id), 0) from engines_outbox", []))[0][0]
-        if self.last_id and self.clients:
+        if self.last_id >= 0 and self.clients:
             rows = await self._fetch(_ROW + "where id > %s order by id limit %s", [self.last_id - OVERLAP_IDS, REPLAY + OVERLAP_IDS])
             if newest - self.last_id > REPLAY:
                 self.tell(frame("reset", {"reason": "too far behind", "last": newest}))
@@ -323,7 +324,8 @@ class _Watch:
         if total > MOST_VALUES:  # graded and silent rows first, then the newest
             order = np.lexsort((-mine.time_ms, -mine.silent.astype(np.int8), -mine.grade))[:MOST_VALUES]
             mine = mine.take(order)
-        return frame("values", {**mine.columns(), "changed": total, "sent": len(mine)})
+        clock = {"now_ms": now_ms(), "speed": story_speed()}
+        return frame("values", {**mine.columns(), "changed": total, "sent": len(mine), "clock": clock})
 
 
 def _event(row: Any) -> bytes:

@@ -8,6 +8,7 @@ from django.urls import path, re_path
 
 from .app import api
 from .docs import docs_page
+from .metrics import metrics
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
@@ -19,6 +20,7 @@ def _unknown(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("api/docs", docs_page),
     path("api/", api().urls),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     re_path(r"^api/.*$", _unknown),
 ]
