@@ -66,8 +66,6 @@ def base(request: HttpRequest) -> HttpResponse:
     asker: Asker = request.asker  # type: ignore[attr-defined]
     code = district_code(asker)
     rows = list(Division.objects.filter(code__startswith=code).values())
-    for row in rows:
-        row["geometry_note"] = "schematic" if row["schematic"] else ""
     district = next((r for r in rows if r["code"] == code), None)
     corners = [c for r in rows for c in _corners(r["geometry"])] or [(r["lon"], r["lat"]) for r in rows if r["lon"] is not None]
     bounds = (

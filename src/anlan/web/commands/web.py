@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from ..asgi import Application
 
     logging.basicConfig(level=str(conf.get("LOG_LEVEL")).upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # a 401 is no warning
     bind = args.bind or conf.get("BIND")
     sock = listen(bind, conf.get("HTTP_PORT") if args.port is None else args.port)
     shown = f"[{bind}]" if ":" in bind else bind
