@@ -15,6 +15,7 @@ L = label
 class Division(models.Model):
     """An administrative division; the code's prefix is its parent."""
 
+    AUDIT: ClassVar[str] = "ledger"
     NATURAL: ClassVar[tuple[str, ...]] = ("code",)
     code = models.CharField(max_length=12, primary_key=True, verbose_name=L("区划代码", "Code"))
     name = models.TextField(verbose_name=L("名称", "Name"))
