@@ -64,9 +64,8 @@ def table_from(data: bytes) -> SeriesTable:
     """Inverse of `table_bytes`."""
     meta, arrays = unpacked(data)
     limits = ThresholdRows(**{name: arrays[f"t.{name}"] for name in _LIMITS}, id=meta["ids"])
-    return SeriesTable(
-        meta["version"], *(arrays[name] for name in _COLUMNS), kinds=meta["kinds"], sites=meta["sites"], thresholds=limits
-    )
+    columns: dict[str, Any] = {name: arrays[name] for name in _COLUMNS}
+    return SeriesTable(version=meta["version"], **columns, kinds=meta["kinds"], sites=meta["sites"], thresholds=limits)
 
 
 def no_thresholds() -> ThresholdRows:
@@ -85,4 +84,5 @@ def no_thresholds() -> ThresholdRows:
 
 def empty_table() -> SeriesTable:
     """The table before any configuration: no series, version 0."""
-    return SeriesTable(0, *(np.empty(0, t) for t in _TYPES), kinds=[], sites=[], thresholds=no_thresholds())
+    columns: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in zip(_COLUMNS, _TYPES, strict=True)}
+    return SeriesTable(version=0, **columns, kinds=[], sites=[], thresholds=no_thresholds())

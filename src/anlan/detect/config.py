@@ -89,9 +89,9 @@ def _table(columns: list[Any], kinds: list[str], limits: list[Any]) -> SeriesTab
 def _resolve(limits: list[Any], quantity: Any, station_id: Any, site_id: Any, kind: Any) -> ThresholdRows:
     """Give every threshold its series, keep the narrowest of each (series, mode, window)."""
     index: dict[tuple[int, int, str], list[int]] = defaultdict(list)
-    for slot, names in enumerate(zip(quantity, station_id, site_id, kind, strict=True)):
+    for at, names in enumerate(zip(quantity, station_id, site_id, kind, strict=True)):
         for scope, name in enumerate(names[1:]):
-            index[names[0], scope, name].append(slot)
+            index[names[0], scope, name].append(at)
     slots: list[int] = []
     owner: list[int] = []
     ranks: list[tuple[int, float, int, int]] = []

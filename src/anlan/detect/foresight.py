@@ -48,8 +48,9 @@ class Foresight:
 
     async def drained(self, lane: int) -> None:
         """Return when no forecast of the lane is pending."""
-        while any(n > 0 for (of, _), n in self._waiting.items() if of == lane):
-            await asyncio.sleep(0.01)
+        if any(n > 0 for (of, _), n in self._waiting.items() if of == lane):
+            await asyncio.get_running_loop().run_in_executor(self._thread, int)  # behind all that is queued
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """End the thread after what it has in hand."""

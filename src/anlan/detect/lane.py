@@ -69,8 +69,8 @@ class Lane:
         for seq, partition, _ in waiting:
             self._due[partition] = (seq, 0, time.monotonic())
         while not self.stopping:
+            self.puller = Puller(self.client, self.lane, self.seq + 1)
             try:
-                self.puller = Puller(self.client, self.lane, self.seq + 1)
                 await self.puller.open()
                 await self._replay(waiting, cursor)
                 self._frozen = set()

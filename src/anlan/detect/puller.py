@@ -123,19 +123,20 @@ class Puller:
         self._error = self._error or error
         self._wake.set()
 
-    async def take(self, timeout: float, most: int = 400, most_bytes: int = 16 * 1024 * 1024) -> list[tuple[int, bytes]]:
-        """All that has come (at most `most`), waiting up to `timeout` seconds for the first; empty when nothing came.
+    async def take(self, wait_s: float, most: int = 400, most_bytes: int = 16 * 1024 * 1024) -> list[tuple[int, bytes]]:
+        """All that has come (at most `most`), waiting up to `wait_s` seconds for the first; empty when nothing came.
 
         Raises LogGap or EngineAway when the stream of messages broke.
         """
         if not self.waiting and not self._error:
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
+                await asyncio.wait_for(self._wake.wait(), wait_s)
             except TimeoutError:
                 if asyncio.get_running_loop().time() - self._heard > QUIET_S:
                     raise EngineAway("NATS", f"{lane_stream(self.lane)}: no word for {QUIET_S} s") from None
-        taken, size = [], 0
+        taken: list[tuple[int, bytes]] = []
+        size = 0
         while self.waiting and len(taken) < most and size < most_bytes:
             taken.append(self.waiting.popleft())
             size += len(taken[-1][1])

@@ -169,7 +169,8 @@ def write_forecasts(
 
 def write_letters(connection: psycopg.Connection[Any], lane: int, letters: list[Letter], now: datetime) -> None:
     """Dead letters of a lane: one row per code and hour, counted; whole payloads are kept to 64 KiB."""
-    rows, events = [], []
+    rows: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
     for letter in letters:
         name = derived_id("dead", "worker", lane, letter.code, now.strftime("%Y-%m-%dT%H"))
         rows.append((name, now, now, letter.code, f"lane {lane}", letter.payload[:65536], letter.zh, letter.en, letter.count))

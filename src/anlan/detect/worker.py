@@ -26,7 +26,7 @@ from ..base.errors import AnlanError
 from ..collect import hours
 from ..engines.nats import connect_for_ever
 from . import warm
-from .commit import ACTOR, KEEPALIVE, LOCK_SPACE, Committer, Fenced
+from .commit import ACTOR, KEEPALIVE, Committer, Fenced
 from .foresight import Foresight
 from .lane import Lane
 from .puller import EngineAway
@@ -172,7 +172,7 @@ class Worker:
             if not numbers or self._control is None:
                 continue
             with self._control.transaction():
-                self._control.execute("set local lock_timeout = '500ms'; select set_config('anlan.actor', %s, true)" % f"'{ACTOR}'")
+                self._control.execute(f"set local lock_timeout = '500ms'; select set_config('anlan.actor', '{ACTOR}', true)")
                 self._control.execute("update register_station set live = true where number = any(%s) and not live", (numbers,))
             lane.begun.difference_update(numbers)
 

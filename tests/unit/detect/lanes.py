@@ -52,7 +52,7 @@ def table(stations, quantities=(1, 4, 5), version=1, partitions=4, level=0.5) ->
 def stream(seed: int, stations, n: int, quantities=(1, 4, 5), seconds: float = 10.0) -> ReadingBlock:
     """n readings with repeats, late ones, unknown stations, missing values, jumps."""
     rng = np.random.default_rng(seed)
-    station = rng.choice(np.array(list(stations) + [9_999], np.int32), n)
+    station = rng.choice(np.array([*list(stations), 9999], np.int32), n)
     quantity = rng.choice(np.array(quantities, np.int16), n)
     time = T0 + (np.arange(n) * seconds * 1000 / 4).astype(np.int64)
     time -= np.where(rng.random(n) < 0.2, rng.integers(0, 400_000, n), 0)

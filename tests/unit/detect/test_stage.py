@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import astuple
 
 import numpy as np
@@ -28,9 +29,7 @@ class Told:
 
     def take(self, outcome):
         block = outcome.store
-        self.rows += list(
-            zip(block.station.tolist(), block.quantity.tolist(), block.time_ms.tolist(), block.quality.tolist(), strict=True)
-        )
+        self.rows += list(zip(block.station.tolist(), block.quantity.tolist(), block.time_ms.tolist(), block.quality.tolist(), strict=True))
         self.said += [(r.station, r.quantity, r.detector, r.kind, r.time_ms, r.grade, r.previous) for r in outcome.raised]
         self.raised += [repr(astuple(r)) for r in outcome.raised]
         self.looked += [(b.slot, b.time_ms.tobytes(), b.value.tobytes()) for b in outcome.lookbacks]
@@ -43,7 +42,7 @@ class Told:
 def drive(stage, block, cuts, told, ticks=(), begin=0):
     """Feed rows `begin`.. in pieces cut at `cuts`; a tick falls after each row number in `ticks`."""
     edges = sorted({begin, len(block), *(c for c in cuts if begin < c < len(block)), *(t for t in ticks if begin < t < len(block))})
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         told.take(stage.step(block.take(slice(a, b))))
         if b in ticks:
             told.take(stage.tick(T0 + b * 2500))
