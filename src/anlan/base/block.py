@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,23 +104,23 @@ class ReadingBlock:
                 "not an ANLANRB1 frame, or its length does not fit its row count",
                 code="base.bad_frame",
             )
-        at = _HEAD.size
-        columns = []
-        for dtype in (np.int64, np.float64, np.int32, np.int16, np.uint8):
-            column = np.frombuffer(data, dtype, n, at)
-            columns.append(column)
-            at += column.nbytes
-        time_ms, value, station, quantity, quality = columns
-        return cls(station, quantity, time_ms, value, quality, received)
+
+        def column(dtype: type, offset: int) -> NDArray[Any]:
+            return np.frombuffer(data, dtype, n, _HEAD.size + offset * n)
+
+        return cls(column(np.int32, 16), column(np.int16, 20), column(np.int64, 0), column(np.float64, 8), column(np.uint8, 22), received)
 
     @staticmethod
     def concat(blocks: list[ReadingBlock]) -> ReadingBlock:
         """All rows of the blocks in order; `received_ms` is the first block's."""
         if not blocks:
             return ReadingBlock.empty()
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(block, name) for block in blocks])
+
         return ReadingBlock(
-            *(np.concatenate([getattr(b, c) for b in blocks]) for c in ("station", "quantity", "time_ms", "value", "quality")),
-            received_ms=blocks[0].received_ms,
+            joined("station"), joined("quantity"), joined("time_ms"), joined("value"), joined("quality"), blocks[0].received_ms
         )
 
 

@@ -59,6 +59,7 @@ _ROWS = (
     Setting("PAST_DAYS", float, 3650.0, "读数时间最多滞后天数", "how old a reading may be, days"),
     Setting("SECRET_KEY", str, "", "网页签名密钥；空则在数据目录生成", "web signing key; empty makes one in the data folder"),
     Setting("SMTP_URL", str, "", "邮件服务器 smtp://user:pass@host:port", "mail server smtp://user:pass@host:port"),
+    Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
     Setting("LOG_LEVEL", str, "info", "日志级别", "log level"),
 )
 SETTINGS = {row.name: row for row in _ROWS}

@@ -56,6 +56,7 @@ class DeviceState(models.Model):
 class DeadLetter(Record):
     """Something that came in and could not be taken: kept whole, with the reason and the remedy."""
 
+    AUDIT = "none"
     KIND = "dead"
     code = models.TextField(db_index=True, verbose_name=L("原因码", "Code"))
     source = models.TextField(verbose_name=L("来源", "Source"))  # mqtt, http, frame, csv, worker
@@ -84,6 +85,7 @@ class DeviceCommand(Record):
     A trigger announces each row by ``NOTIFY anlan_command`` with its device id.
     """
 
+    AUDIT = "none"
     KIND = "cmd"
     device = models.ForeignKey("register.Device", on_delete=models.CASCADE, verbose_name=L("设备", "Device"))
     action = models.TextField(verbose_name=L("动作", "Action"))  # play, stop, siren_on, siren_off, state, set_interval

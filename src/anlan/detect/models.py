@@ -38,6 +38,7 @@ class Finding(Record):
     ``cause`` holds the reading ids it rests on.
     """
 
+    AUDIT = "append"
     KIND = "find"
     station = models.ForeignKey("register.Station", on_delete=models.CASCADE, verbose_name=L("测点", "Station"))
     site = models.ForeignKey("register.Site", on_delete=models.CASCADE, verbose_name=L("监测对象", "Site"))

@@ -80,8 +80,19 @@ def emit(
 
 @contextmanager
 def acting(actor: str) -> Iterator[None]:
-    """One transaction in which `actor` (person id, or ``system:<part>``) is the author of all writes."""
+    """One transaction in which `actor` (person id, or ``system:<part>``) is the author of all writes.
+
+    Nested, it is a savepoint, and the outer actor is the author again after it.
+    """
+    nested = connection.in_atomic_block
     with transaction.atomic():
         with connection.cursor() as cursor:
+            before = ""
+            if nested:
+                cursor.execute("select current_setting('anlan.actor', true)")
+                before = cursor.fetchone()[0] or ""
             cursor.execute("select set_config('anlan.actor', %s, true)", [actor])
         yield
+        if nested:
+            with connection.cursor() as cursor:
+                cursor.execute("select set_config('anlan.actor', %s, true)", [before])

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import anlan
 
 from ..base import settings as conf
+from ..base.clock import SystemClock, story
 
 
 def rooms_with_models() -> list[str]:
@@ -63,6 +64,7 @@ def setup(database_url: str | None = None) -> None:
     """Configure and load Django (idempotent). The URL defaults to ``ANLAN_DATABASE_URL``."""
     import django
     from django.conf import settings
+    from django.utils import timezone
 
     if not settings.configured:
         url = database_url or conf.get("DATABASE_URL") or "postgresql:///anlan"
@@ -112,4 +114,6 @@ def setup(database_url: str | None = None) -> None:
             X_FRAME_OPTIONS="SAMEORIGIN",
             LOGGING_CONFIG=None,
         )
+    if story():
+        timezone.now = SystemClock().now
     django.setup()

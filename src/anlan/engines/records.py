@@ -46,6 +46,7 @@ class Record(models.Model):
 
     KIND: ClassVar[str] = ""
     LEDGER: ClassVar[Ledger | None] = None
+    AUDIT: ClassVar[str] = "ledger"  # see engines.ledger: ledger, append or none
 
     id = models.TextField(primary_key=True, editable=False, verbose_name=label("编号", "Id"))
     division_code = models.CharField(max_length=12, db_index=True, blank=True, default="", verbose_name=label("区划", "Division"))

@@ -12,6 +12,7 @@ L = label
 class Forecast(Record):
     """One forecast for a station: failure window (UTC) or quantiles per lead time."""
 
+    AUDIT = "append"
     KIND = "fcst"
     station = models.ForeignKey("register.Station", on_delete=models.CASCADE, verbose_name=L("测点", "Station"))
     site = models.ForeignKey("register.Site", on_delete=models.CASCADE, verbose_name=L("监测对象", "Site"))

@@ -17,6 +17,7 @@ class Notice(Record):
     queued, sending, sent, failed, cancelled, expired, unreachable (no way to reach is registered).
     """
 
+    AUDIT = "none"
     KIND = "note"
     warning = models.ForeignKey("issue.HazardWarning", on_delete=models.CASCADE, related_name="notices", verbose_name=L("预警", "Warning"))
     recipient = models.TextField(db_index=True, verbose_name=L("接收者", "Recipient"))
@@ -45,6 +46,7 @@ class Notice(Record):
 class Receipt(models.Model):
     """One fact about one notice: append-only, hash-chained. Repeats and late ones are allowed, never updates."""
 
+    AUDIT = "append"
     id = models.BigAutoField(primary_key=True)
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="receipts")
     fact = models.CharField(max_length=10)  # one of FACTS, or failed

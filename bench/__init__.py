@@ -1,0 +1,1 @@
+"""Measurements, one module each: ``run(args) -> figures``; only in a checkout."""

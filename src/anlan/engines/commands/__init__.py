@@ -1,0 +1,1 @@
+"""CLI verbs of the engines: doctor, backup, restore, migrate."""

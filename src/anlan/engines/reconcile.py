@@ -1,0 +1,113 @@
+"""Reconcilers: functions that look at what should be and make it so, on a timer, on one machine at a time.
+
+``@every(seconds) def chase(now: datetime) -> int``: no other input, idempotent, returns how much
+it did. An advisory lock by name keeps two machines from running the same one together. A failing
+reconciler is logged and runs again at its next time; the others are not held up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from django.db import close_old_connections, connection
+
+Reconciler = Callable[[datetime], int]
+LOCK_SPACE = 0x414E4C  # first key of the two-key advisory locks; see docs/architecture.md
+log = structlog.get_logger("anlan.reconcile")
+
+
+@dataclass(slots=True)
+class Timed:
+    """A registered reconciler: its name, period, and when it is next due (monotonic seconds)."""
+
+    name: str
+    function: Reconciler
+    seconds: float
+    due: float = 0.0
+    running: bool = False
+
+
+_FOUND: dict[str, Timed] = {}
+
+
+def every(seconds: float) -> Callable[[Reconciler], Reconciler]:
+    """Register a reconciler to run about every `seconds`."""
+
+    def register(function: Reconciler) -> Reconciler:
+        name = f"{function.__module__}.{function.__qualname__}"
+        _FOUND[name] = Timed(name, function, seconds)
+        return function
+
+    return register
+
+
+def reconcilers() -> dict[str, Timed]:
+    """All registered reconcilers by name."""
+    return dict(_FOUND)
+
+
+def lock_key(name: str) -> int:
+    """The second advisory-lock key of a reconciler (32 bit, signed, outside the lanes' small numbers)."""
+    return -1 - (zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+def run_once(timed: Timed, now: datetime | None = None) -> int | None:
+    """Run one reconciler under its lock; None when another machine is at it. Errors propagate."""
+    key = [LOCK_SPACE, lock_key(timed.name)]
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s, %s)", key)
+        if not cursor.fetchone()[0]:
+            return None
+    try:
+        return timed.function(now or datetime.now(UTC))
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock(%s, %s)", key)
+        else:
+            connection.close()
+
+
+class Runner:
+    """Runs what is due, a few at a time; `run` returns after `stop`."""
+
+    def __init__(self, threads: int = 3):
+        self._stopping = False
+        self._wake = threading.Event()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reconcile")
+
+    def stop(self) -> None:
+        """Ask `run` to end; running reconcilers finish first."""
+        self._stopping = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """The timer loop."""
+        while not self._stopping:
+            self._wake.clear()
+            now = time.monotonic()
+            for timed in list(_FOUND.values()):
+                if timed.due <= now and not timed.running:
+                    timed.running, timed.due = True, now + timed.seconds
+                    self._pool.submit(self._guarded, timed)
+            nearest = min((t.due for t in _FOUND.values() if not t.running), default=now + 1)
+            self._wake.wait(min(max(nearest - time.monotonic(), 0.02), 1.0))
+        self._pool.shutdown(wait=True)
+
+    def _guarded(self, timed: Timed) -> None:
+        try:
+            close_old_connections()
+            run_once(timed)
+        except Exception as error:
+            log.error("reconciler failed", name=timed.name, error=repr(error))
+        finally:
+            close_old_connections()
+            timed.running = False
+            self._wake.set()
