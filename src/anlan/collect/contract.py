@@ -124,7 +124,7 @@ class Transport(ABC):
 
     def dismiss(self, device: Device) -> None:
         """Close the lines of a device that may no longer talk."""
-        return None
+        return
 
 
 def bind(host: str, wanted: int, preferred: int) -> socket.socket:

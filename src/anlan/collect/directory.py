@@ -40,7 +40,19 @@ QUIET_S = 0.2  # changes of the register are gathered this long before they are 
 class Device:
     """A device as the gateway needs it; the object stays, its facts are renewed in place."""
 
-    __slots__ = ("__weakref__", "client_id", "division_code", "enabled", "feeds", "id", "kind", "record", "secret_hash", "username", "wrong_units")
+    __slots__ = (
+        "__weakref__",
+        "client_id",
+        "division_code",
+        "enabled",
+        "feeds",
+        "id",
+        "kind",
+        "record",
+        "secret_hash",
+        "username",
+        "wrong_units",
+    )
 
     def __init__(self, client_id: str, record: bytes, lanes: int):
         self.client_id = client_id
@@ -93,7 +105,7 @@ class Directory:
         self._living: weakref.WeakValueDictionary[str, Device] = weakref.WeakValueDictionary()
         self._unknown: dict[str, float] = {}
         self._stale: set[str] = set()
-        self._stale_all = False
+        self._stale_all = self._stale_stations = False
         self._wake = asyncio.Event()
         self._tokens, self._token_time = float(LOOKUPS_PER_S), time.monotonic()
 
@@ -133,11 +145,12 @@ class Directory:
 
     def heard(self, payload: str) -> None:
         """A change of the register was announced."""
-        _, _, ids = payload.partition("|")
+        table, _, ids = payload.partition("|")
         if ids in ("", "*"):
             self._stale_all = True
         else:
-            self._stale.update(ids.split(","))
+            self._stale.update(i for i in ids.split("\x1f") if i != "-")
+            self._stale_stations |= table in ("register_station", "register_series", "register_site")
         self._wake.set()
 
     def suspect_all(self) -> None:
@@ -147,24 +160,27 @@ class Directory:
 
     async def load(self) -> None:
         """Read everything; EngineAway when the database is away."""
-        records, stations = await self._away(asyncio.to_thread(_read, self.url, _DEVICES, ()), with_stations=True)
-        self.records, self.stations, self.loaded = records, Stations(stations, self.lanes), True
-        self.version += 1
+        self.records = dict(await self._ask(_DEVICES))
+        await self._read_stations()
+        self.loaded = True
         self._unknown.clear()
         for client_id, device in list(self._living.items()):
             self._renew(client_id, device)
 
-    async def _away(self, reading: Any, with_stations: bool) -> tuple[dict[str, bytes], list[Any]]:
+    async def _ask(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
-            records = dict(await reading)
-            stations = await asyncio.to_thread(_read, self.url, _STATIONS, ()) if with_stations else []
+            return await asyncio.to_thread(_read, self.url, sql, values)
         except AWAY as error:
             raise EngineAway("PostgreSQL", str(error).strip()[:200]) from None
-        return records, stations
+
+    async def _read_stations(self) -> None:
+        rows = await self._ask(_STATIONS)
+        self.stations = await asyncio.to_thread(Stations, rows, self.lanes)
+        self.version += 1
 
     async def _read_some(self, client_ids: set[str]) -> None:
         asked = list(client_ids)
-        records, _ = await self._away(asyncio.to_thread(_read, self.url, _DEVICES + " where d.client_id = any(%s)", (asked,)), False)
+        records = dict(await self._ask(_DEVICES + " where d.client_id = any(%s)", (asked,)))
         for client_id in asked:
             if client_id in records:
                 self.records[client_id] = records[client_id]
@@ -191,15 +207,19 @@ class Directory:
             await self._wake.wait()
             await asyncio.sleep(QUIET_S if self.loaded else 0)
             self._wake.clear()
-            everything, some = self._stale_all, self._stale
-            self._stale_all, self._stale = False, set()
+            everything, some, stations = self._stale_all, self._stale, self._stale_stations
+            self._stale_all, self._stale, self._stale_stations = False, set(), False
             try:
                 if everything or not self.loaded or len(some) > 2000:
                     await self.load()
-                elif some:
-                    await self._read_some(some)
+                else:
+                    if stations:
+                        await self._read_stations()
+                    if some:
+                        await self._read_some(some)
             except EngineAway:
                 self._stale_all, self._stale = self._stale_all or everything, self._stale | some
+                self._stale_stations |= stations
                 self._wake.set()
                 await asyncio.sleep(1)
 

@@ -38,7 +38,9 @@ from next where c.id = next.id returning {_RETURNING}"""
 _UNACKED = f"""
 select {_RETURNING} from collect_devicecommand c
 where device_id = %s and state = 'sent' and packet_id is not null and expires_at > now() order by sent_at, created_at, id"""
-_AGAIN = "update collect_devicecommand set state = 'waiting', packet_id = null where device_id = %s and state = 'sent' and packet_id is not null"
+_AGAIN = (
+    "update collect_devicecommand set state = 'waiting', packet_id = null where device_id = %s and state = 'sent' and packet_id is not null"
+)
 _ACKED = """
 with hit as (
     update collect_devicecommand set acked_at = coalesce(acked_at, now()), updated_at = now(),

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 _TABLE: dict[str, tuple[str, str]] = {
     "collect.bad_json": (
-        "报文不是合法 JSON（{}）。请按 {{\"t\":毫秒,\"v\":{{\"键\":数值}}}} 发送 UTF-8 文本。",
-        "the message is not JSON ({}). Send UTF-8 text like {{\"t\": ms, \"v\": {{\"key\": number}}}}.",
+        '报文不是合法 JSON（{}）。请按 {{"t":毫秒,"v":{{"键":数值}}}} 发送 UTF-8 文本。',
+        'the message is not JSON ({}). Send UTF-8 text like {{"t": ms, "v": {{"key": number}}}}.',
     ),
     "collect.bad_shape": (
-        "报文结构不对：{}。应为 {{\"t\":毫秒,\"v\":{{…}}}} 或其列表。",
-        "the message has the wrong shape: {}. It must be {{\"t\": ms, \"v\": {{…}}}} or a list of such.",
+        '报文结构不对：{}。应为 {{"t":毫秒,"v":{{…}}}} 或其列表。',
+        'the message has the wrong shape: {}. It must be {{"t": ms, "v": {{…}}}} or a list of such.',
     ),
     "collect.unknown_key": (
         "键 {} 未在该设备下登记。请在名录中为设备登记此键，或更正设备配置。",
@@ -86,8 +86,8 @@ _TABLE: dict[str, tuple[str, str]] = {
         "breach of MQTT 3.1.1: {}; the connection was closed. Check the device's MQTT implementation.",
     ),
     "collect.bad_reply": (
-        "指令回执无法识别：{}。应为 {{\"id\":\"指令号\",\"state\":\"playing|done|failed\"}}。",
-        "the reply cannot be read: {}. It must be {{\"id\": \"<command id>\", \"state\": \"playing|done|failed\"}}.",
+        '指令回执无法识别：{}。应为 {{"id":"指令号","state":"playing|done|failed"}}。',
+        'the reply cannot be read: {}. It must be {{"id": "<command id>", "state": "playing|done|failed"}}.',
     ),
     "collect.unknown_command": (
         "回执对应的指令 {} 不存在或不属于该设备。",

@@ -189,7 +189,9 @@ def _say(event: str, **facts: Any) -> None:
 
 def main(ready_file: str = "") -> int:
     """Run a gateway with the settings of the environment."""
-    gateway = Gateway(conf.get("DATABASE_URL") or "postgresql:///anlan", conf.get("NATS_URL") or "nats://127.0.0.1:4222", conf.data_folder())
+    gateway = Gateway(
+        conf.get("DATABASE_URL") or "postgresql:///anlan", conf.get("NATS_URL") or "nats://127.0.0.1:4222", conf.data_folder()
+    )
     try:
         import uvloop
     except ImportError:

@@ -64,7 +64,15 @@ class Letters:
         self.problem = ""
 
     def add(
-        self, fault: Fault, *, source: str, device: str = "", division: str = "", topic: str = "", payload: bytes = b"", receipt: Receipt | None = None
+        self,
+        fault: Fault,
+        *,
+        source: str,
+        device: str = "",
+        division: str = "",
+        topic: str = "",
+        payload: bytes = b"",
+        receipt: Receipt | None = None,
     ) -> None:
         """Keep one fault with what it was found in; `receipt` waits for it. `device` is a client id."""
         at_ms = now_ms()
@@ -109,9 +117,7 @@ class Letters:
         """Make all that is held durable now, in the database or else in the spool."""
         group, self._group = self._group, _Group()
         self._wake.clear()
-        rows = [
-            {**entry.row, "count": entry.count, "id": derived_id("dead", *key)} for key, entry in group.letters.items()
-        ]
+        rows = [{**entry.row, "count": entry.count, "id": derived_id("dead", *key)} for key, entry in group.letters.items()]
         try:
             if self._spooled:
                 await self._take_up()

@@ -81,7 +81,9 @@ class Logins:
 
     def _with_hash(self, digest: bytes, device: Device) -> bytes:
         """Bound to the kept hash and user name, so that a changed secret ends the memory."""
-        return hashlib.blake2b(digest + device.secret_hash.encode() + b"\0" + device.username.encode(), key=self._key, digest_size=24).digest()
+        return hashlib.blake2b(
+            digest + device.secret_hash.encode() + b"\0" + device.username.encode(), key=self._key, digest_size=24
+        ).digest()
 
     def _limited(self, client_id: str, address: str) -> bool:
         return self._recent(f"{client_id}\n{address}") >= PER_CLIENT or self._recent(address) >= PER_ADDRESS

@@ -30,7 +30,8 @@ with given as (
     select s.device_id, s.online from collect_devicestate s join wanted using (device_id)
 ), stored as (
     insert into collect_devicestate (device_id, online, seen_at, address, error, error_at, gateway, session)
-    select device_id, online, to_timestamp(seen_ms / 1000.0), address, error, to_timestamp(nullif(error_ms, 0) / 1000.0), %s, null from wanted
+    select device_id, online, to_timestamp(seen_ms / 1000.0), address, error, to_timestamp(nullif(error_ms, 0) / 1000.0), %s, null
+    from wanted
     on conflict (device_id) do update set online = excluded.online, seen_at = excluded.seen_at, address = excluded.address,
         error = excluded.error, error_at = excluded.error_at, gateway = excluded.gateway
     returning 1

@@ -11,7 +11,9 @@ HELP = ("运行设备网关（前台）", "run a device gateway in the foregroun
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options; addresses come from the settings ``ANLAN_*``."""
     parser.add_argument("--data", default="", help="数据目录 · data folder")
-    parser.add_argument("--ready-file", default=os.environ.get("ANLAN_READY_FILE", ""), help="就绪后写入地址 JSON 的文件 · file for the addresses")
+    parser.add_argument(
+        "--ready-file", default=os.environ.get("ANLAN_READY_FILE", ""), help="就绪后写入地址 JSON 的文件 · file for the addresses"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -97,8 +97,6 @@ class HttpPush(Transport):
         )
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]))
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.01)
 
     async def stop_accepting(self) -> None:
         """No new requests; those under way are finished."""
@@ -152,7 +150,7 @@ class HttpPush(Transport):
         taken = self.front.framer.rows_total - before
         try:
             await asyncio.wait_for(waiter.done, DURABLE_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Refused(503, retry_s=5) from None
         if faults and faults[0].code in ("collect.bad_json", "collect.too_many"):
             raise Refused(400, faults[0])

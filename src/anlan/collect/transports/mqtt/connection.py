@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 STRANGER_BYTES = 4096  # a CONNECT fits easily
 MOST_UNANSWERED = 4 * 4000  # bytes of PUBACKs owed (4000 messages) before reading stops
 MOST_UNREAD = 1024 * 1024  # bytes written and not read by the device
-_RETAIN, _DUP_QOS1, _QOS1 = 1, 0x3A, 0x32
+_RETAIN = 1
+_QOS1 = (0x32, 0x3A)  # first byte of a QoS 1 PUBLISH, and with DUP
 
 
 class Connection(asyncio.Protocol):
@@ -251,7 +252,7 @@ class Connection(asyncio.Protocol):
         self._done += len(packets)
         try:
             for head, body in packets:
-                if (head == _QOS1 or head == _DUP_QOS1) and body.startswith(up):
+                if head in _QOS1 and body.startswith(up):
                     pid = body[n : n + 2]
                     if len(pid) != 2 or pid == b"\0\0":
                         raise codec.BadPacket("packet identifier 0")  # [MQTT-2.3.1-1]
