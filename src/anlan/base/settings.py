@@ -41,6 +41,8 @@ _ROWS = (
     Setting("MQTT_PORT", int, 0, "设备 MQTT 端口；0 为自动", "device MQTT port; 0 finds a free one, 1883 first"),
     Setting("PUSH_PORT", int, 0, "设备 HTTP 推送端口；0 为自动", "device HTTP push port; 0 finds a free one, 8601 first"),
     Setting("FRAME_PORT", int, 0, "成帧 TCP 端口；0 为自动", "framed TCP port; 0 finds a free one, 8602 first"),
+    Setting("TLS_CERT", str, "", "设备端口的 TLS 证书文件 (PEM)；空为明文", "TLS certificate file (PEM) of the device ports; empty: plain"),
+    Setting("TLS_KEY", str, "", "TLS 私钥文件 (PEM)", "TLS private key file (PEM)"),
     Setting("BIND", str, "127.0.0.1", "对外监听地址", "address that web and device ports listen on"),
     Setting(
         "DURABILITY",
