@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from anlan.base.ids import derived_id
-from anlan.detect.models import Finding
-from anlan.engines.outbox import acting, emit
-from anlan.forecast.models import Forecast
-from anlan.issue.models import StandingOrder
-from anlan.register.models import Device, Grid, Household, Organisation, Person, Post, Responsibility, Site, Station
-from anlan.register.scope import asker_of
+from lazy import Lazy
 
+from anlan.base.ids import derived_id
+
+acting, emit = Lazy("anlan.engines.outbox", "acting"), Lazy("anlan.engines.outbox", "emit")
+asker_of = Lazy("anlan.register.scope", "asker_of")
+Finding, Forecast = Lazy("anlan.detect.models", "Finding"), Lazy("anlan.forecast.models", "Forecast")
+StandingOrder = Lazy("anlan.issue.models", "StandingOrder")
+Device, Grid, Household, Organisation, Person, Post, Responsibility, Site, Station = (
+    Lazy("anlan.register.models", name)
+    for name in ("Device", "Grid", "Household", "Organisation", "Person", "Post", "Responsibility", "Site", "Station")
+)
 CODE = "440303001001"
 T0 = datetime(2026, 6, 14, 5, 36, tzinfo=UTC)
 AREA = {"type": "Polygon", "coordinates": [[[114.15, 22.55], [114.16, 22.55], [114.16, 22.56], [114.15, 22.56], [114.15, 22.55]]]}
@@ -28,8 +32,8 @@ class LivePlace:
 
     def _make(self, households: int, silent: int) -> None:
         office = Organisation.objects.create(name="示例区应急管理局", division_code="440303")
-        self.people: dict[str, Person] = {}
-        self.posts: dict[str, Post] = {}
+        self.people: dict[str, Any] = {}
+        self.posts: dict[str, Any] = {}
         for key, role, code in (
             ("commander", "commander", "440303"), ("duty", "duty", "440303"),
             ("inspector", "responder", CODE), ("secretary", "responder", CODE), ("street", "responder", CODE[:9]),
@@ -73,14 +77,14 @@ class LivePlace:
         rows.append(Household(id="household-far", building="远", door="1", phone="1", people=2, lon=114.2, lat=22.6, division_code=CODE))
         Household.objects.bulk_create(rows)
 
-    def order(self, grade: int = 4, signed: bool = True) -> StandingOrder:
+    def order(self, grade: int = 4, signed: bool = True) -> Any:
         with acting("system:test"):
             return StandingOrder.objects.create(
                 title="红色即响", hazard="slope", grade=grade, site=self.site, actions=[{"action": "siren_on", "device_kind": "siren"}],
                 signed_by=self.people["commander"] if signed else None, signed_at=T0, valid_from=T0 - timedelta(days=99),
             )  # fmt: skip
 
-    def finding(self, grade: int, at: datetime, station: int = 0, hazard: str = "slope", detector: str = "slope", **facts: Any) -> Finding:
+    def finding(self, grade: int, at: datetime, station: int = 0, hazard: str = "slope", detector: str = "slope", **facts: Any) -> Any:
         """Store a finding and its event, as a worker would."""
         s = self.stations[station]
         found = {"tangent_angle_deg": 86.0, "velocity_increment_m_per_h": 0.001, "velocity_m_per_h": 0.0135, "kind": 0, **facts}
@@ -94,7 +98,7 @@ class LivePlace:
             emit("detect.finding.raised", f.id, payload, division_code=CODE, cause=f.cause)
         return f
 
-    def forecast(self, made: datetime, width_h: float = 2.0) -> Forecast:
+    def forecast(self, made: datetime, width_h: float = 2.0) -> Any:
         with acting("system:worker"):
             o = Forecast.objects.create(
                 id=derived_id("fcst", made.isoformat()), station=self.stations[0], site=self.site, forecaster="ensemble", made_at=made,

@@ -1,18 +1,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lazy import Lazy
 from live_place import CODE, LivePlace
 
 from anlan.base.errors import AnlanError, FieldError
-from anlan.collect.models import DeviceCommand
-from anlan.engines.dispatch import drain
-from anlan.engines.models import AuditEntry, FailedEvent, Outbox
-from anlan.engines.outbox import acting
-from anlan.issue import service, stage
-from anlan.issue.messages import check
-from anlan.issue.models import HazardWarning, Proposal
-from anlan.issue.proposals import judge
 
+service, stage = Lazy("anlan.issue.service"), Lazy("anlan.issue.stage")
+check, judge = Lazy("anlan.issue.messages", "check"), Lazy("anlan.issue.proposals", "judge")
+HazardWarning, Proposal = Lazy("anlan.issue.models", "HazardWarning"), Lazy("anlan.issue.models", "Proposal")
+DeviceCommand = Lazy("anlan.collect.models", "DeviceCommand")
+AuditEntry, FailedEvent, Outbox = (Lazy("anlan.engines.models", name) for name in ("AuditEntry", "FailedEvent", "Outbox"))
+acting, drain = Lazy("anlan.engines.outbox", "acting"), Lazy("anlan.engines.dispatch", "drain")
 pytestmark = pytest.mark.stack
 MINUTE = timedelta(minutes=1)
 
@@ -23,8 +22,7 @@ def now():
 
 @pytest.fixture
 def place(db):
-    import anlan.issue.service  # noqa: F401  subscribes the handlers
-
+    service.judge  # noqa: B018  importing it subscribes the handlers
     return LivePlace()
 
 
@@ -140,7 +138,8 @@ def test_a_standing_order_acts_at_once_and_once_and_says_so(place):
 
 
 def test_calm_withdraws_only_after_half_an_hour_and_not_what_is_claimed(place):
-    proposal = moved(lambda: place.finding(3, now()), lambda: place.finding(0, now() + timedelta(seconds=1)))
+    moved(lambda: place.finding(3, now()))
+    proposal = moved(lambda: place.finding(0, now() + timedelta(seconds=1)))
     assert proposal.state == "open" and "clear_since_ms" in proposal.evidence
     service.settle(now() + 10 * MINUTE)
     assert Proposal.objects.get().state == "open"

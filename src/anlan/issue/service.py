@@ -62,7 +62,7 @@ def chase(now: datetime) -> int:
         "id", "site_id", "hazard", "grade", "division_code"
     )
     fresh = 0
-    for row in late.exclude(evidence__overdue=True)[:200]:
+    for row in late.exclude(evidence__has_key="overdue")[:200]:
         with acting("system:issue.chase"):
             locked = Proposal.objects.select_for_update().get(pk=row.pk)
             if locked.state not in ("open", "claimed") or locked.evidence.get("overdue") is True:
