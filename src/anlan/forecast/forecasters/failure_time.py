@@ -2,8 +2,8 @@
 
 Members, each a remaining time in hours:
 
-- the failure law in displacement (`base.failure.fit_windows`): per look-back window the posterior's 10, 50, 90 % over remaining time, onset and
-  exponent, no differentiation;
+- the failure law in displacement (`base.failure.fit_windows`): per look-back window the posterior's 10, 50 and 90 %
+  over remaining time, onset and exponent, no differentiation;
 - inverse velocity (Fukuzono 1985): 1/v = a t + b over the acceleration, tf = -b/a, its variance by the delta
   method g' Cov(a, b) g with g = (b/a^2, -1/a); velocities over 3 and over 7 steps (SMA and LMA of Carla et al. 2017).
 
