@@ -85,6 +85,7 @@ class HttpPush(Transport):
         tls = {"ssl_certfile": conf.get("TLS_CERT"), "ssl_keyfile": conf.get("TLS_KEY") or None} if front.tls else {}
         config = uvicorn.Config(
             self.app,
+            interface="asgi3",
             lifespan="off",
             access_log=False,
             log_config=None,
