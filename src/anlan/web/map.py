@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -19,7 +19,7 @@ from ..register.models import Depot, DeskNote, Device, Division, Person, Shelter
 from ..register.scope import Asker, scoped
 from ..respond.models import Task
 from . import terrain
-from .app import dumps
+from .app import as_json
 from .latest import Latest, within
 from .stations import StationTable, read_latest, stations
 
@@ -28,12 +28,8 @@ MOST_LISTED = 5000  # stations that /map/stations lists; beyond it the map uses 
 VOICES = ("loudspeaker", "siren", "terminal")
 WARNING_COLUMNS = (
     *("id", "series", "version", "grade", "hazard", "kind", "title", "title_en", "area", "area_codes"),
-    *("site_id", "issued_at", "expires_at", "exercise"),
+    *("site_id", "issued_at", "expires_at", "exercise", "state"),
 )
-
-
-def _json(data: Any) -> HttpResponse:
-    return HttpResponse(dumps(data), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 # the ground
@@ -73,7 +69,7 @@ def base(request: HttpRequest) -> HttpResponse:
         if corners
         else None
     )
-    return _json(
+    return as_json(
         {
             "district": {k: district[k] for k in ("code", "name", "name_en")} if district else {"code": code, "name": "", "name_en": ""},
             "divisions": rows,
@@ -134,7 +130,7 @@ def map_stations(request: HttpRequest) -> HttpResponse:
     text = [names.get(int(n), ("", "", "", "", "")) for n in numbers]
     columns = {key: [t[i] for t in text] for i, key in enumerate(("id", "code", "name", "name_en", "site"))}
     silent = int(view.silent[view.reported].sum())
-    return _json(
+    return as_json(
         {
             "number": numbers,
             **columns,
@@ -155,7 +151,7 @@ def map_stations(request: HttpRequest) -> HttpResponse:
 @router.get("/map/latest", summary="All latest values as columns")
 def map_latest(request: HttpRequest) -> HttpResponse:
     """Every series' latest value in the asker's area (SI values, UTC ms)."""
-    return _json(View(request.asker).latest.columns())  # type: ignore[attr-defined]
+    return as_json(View(request.asker).latest.columns())  # type: ignore[attr-defined]
 
 
 # objects
@@ -178,7 +174,8 @@ def _stations_by_site(view: View) -> dict[str, dict[str, int]]:
 def _sites(asker: Asker, warned: dict[str, int]) -> list[dict[str, Any]]:
     view = View(asker)
     states = _stations_by_site(view)
-    proposed = dict(scoped(Proposal.objects.filter(state__in=("open", "claimed")), asker).values_list("site_id", "grade"))
+    open_ones = scoped(Proposal.objects.filter(state__in=("open", "claimed")), asker).values_list("site_id", "grade", "id")
+    proposed = {site: (grade, pk) for site, grade, pk in open_ones}
     wanted = set(states) | set(proposed) | set(warned)
     rows = scoped(Site.objects.filter(Q(key_target=True) | Q(pk__in=wanted)), asker).values(
         "id", "code", "name", "name_en", "kind", "lon", "lat", "geometry", "warning_area", "division_code", "key_target"
@@ -187,7 +184,9 @@ def _sites(asker: Asker, warned: dict[str, int]) -> list[dict[str, Any]]:
     for row in rows:
         live = states.get(row["id"], {"grade": 0, "live": 0, "silent": 0})
         state = "graded" if live["grade"] else "ok" if live["live"] else "offline" if live["silent"] else "unknown"
-        out.append({**row, **live, "state": state, "proposed": proposed.get(row["id"], 0), "warning": warned.get(row["id"], 0)})
+        grade, proposal = proposed.get(row["id"], (0, None))
+        more = {"state": state, "proposed": grade, "proposal": proposal, "warning": warned.get(row["id"], 0)}
+        out.append({**row, **live, **more})
     return out
 
 
@@ -222,13 +221,13 @@ def objects(request: HttpRequest) -> HttpResponse:
         if w["site_id"]:
             warned[w["site_id"]] = max(warned.get(w["site_id"], 0), w["grade"])
     tasks = scoped(Task.objects.filter(state__in=("sent", "accepted", "doing")), asker).values(
-        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post__name", "post_id"
+        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post_id", post=F("post__name")
     )
     people = scoped(Person.objects.filter(lon__isnull=False, seen_at__isnull=False), asker).values(
         "id", "lon", "lat", "seen_at", "on_leave"
     )
     posts = dict(Person.objects.filter(pk__in=[p["id"] for p in people]).values_list("id", "posts__name"))
-    return _json(
+    return as_json(
         {
             "sites": _sites(asker, warned),
             "teams": list(scoped(Team.objects.all(), asker).values("id", "name", "kind", "members", "state", "lon", "lat", "seen_at")),

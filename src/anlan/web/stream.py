@@ -35,6 +35,7 @@ OVERLAP_IDS, OVERLAP_S = 1000, 60  # how far back a resume looks for rows that c
 REPLAY = 2000  # events a resume sends at most; beyond it the client is told to reload
 VALUES_S = 2.0
 MOST_VALUES = 5000  # rows of one `values` event
+SHORT = {"t": "station", "q": "quantity", "v": "value", "at_ms": "time_ms", "quality": "quality", "grade": "grade", "silent": "silent"}
 RETRY_S = (0.5, 1, 2, 5)
 _KEEP: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
 _ROW = "select id, type, subject, division_code, payload::text, payload->>'person', created_at from engines_outbox "
@@ -325,7 +326,8 @@ class _Watch:
             order = np.lexsort((-mine.time_ms, -mine.silent.astype(np.int8), -mine.grade))[:MOST_VALUES]
             mine = mine.take(order)
         clock = {"now_ms": now_ms(), "speed": story_speed()}
-        return frame("values", {**mine.columns(), "changed": total, "sent": len(mine), "clock": clock})
+        columns = {short: np.ascontiguousarray(getattr(mine, name)) for short, name in SHORT.items()}
+        return frame("values", {**columns, "changed": total, "sent": len(mine), "clock": clock})
 
 
 def _event(row: Any) -> bytes:

@@ -224,7 +224,7 @@ def test_changed_values_come_within_the_area(real_db, tokens, monkeypatch):
                 await asyncio.sleep(0.5)
                 store([1.5, 2.5], 2)
                 frame = await browser.until("values")
-                assert frame[2]["station"] == [numbers[0]] and frame[2]["value"] == [1.5]
+                assert frame[2]["t"] == [numbers[0]] and frame[2]["v"] == [1.5]
                 assert frame[2]["clock"]["speed"] == 1.0
                 await browser.close()
 
