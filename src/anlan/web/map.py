@@ -13,6 +13,7 @@ from ninja import Router
 from ..base import settings as conf
 from ..base.clock import SystemClock, now_ms
 from ..base.grade import Grade
+from ..collect.store import Latest
 from ..issue.models import HazardWarning, Proposal
 from ..notify.models import Notice
 from ..register.models import Depot, DeskNote, Device, Division, Person, Shelter, Site, Team
@@ -20,7 +21,7 @@ from ..register.scope import Asker, scoped
 from ..respond.models import Task
 from . import terrain
 from .app import as_json
-from .latest import Latest, within
+from .latest import columns, take, within
 from .stations import StationTable, read_latest, stations
 
 router = Router(tags=["map"])
@@ -95,7 +96,7 @@ class View:
         latest = read_latest()
         at, known = self.table.positions(latest.station)
         keep = known & self.mine[at] if len(self.table.number) else known
-        self.latest: Latest = latest.take(keep)
+        self.latest: Latest = take(latest, keep)
         self.at = at[keep]
         n = len(self.table.number)
         self.grade, self.silent = np.zeros(n, np.int8), np.zeros(n, bool)
@@ -151,7 +152,7 @@ def map_stations(request: HttpRequest) -> HttpResponse:
 @router.get("/map/latest", summary="All latest values as columns")
 def map_latest(request: HttpRequest) -> HttpResponse:
     """Every series' latest value in the asker's area (SI values, UTC ms)."""
-    return as_json(View(request.asker).latest.columns())  # type: ignore[attr-defined]
+    return as_json(columns(View(request.asker).latest))  # type: ignore[attr-defined]
 
 
 # objects
@@ -221,7 +222,7 @@ def objects(request: HttpRequest) -> HttpResponse:
         if w["site_id"]:
             warned[w["site_id"]] = max(warned.get(w["site_id"], 0), w["grade"])
     tasks = scoped(Task.objects.filter(state__in=("sent", "accepted", "doing")), asker).values(
-        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post_id", post=F("post__name")
+        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post_id", post_name=F("post__name")
     )
     people = scoped(Person.objects.filter(lon__isnull=False, seen_at__isnull=False), asker).values(
         "id", "lon", "lat", "seen_at", "on_leave"
@@ -236,6 +237,6 @@ def objects(request: HttpRequest) -> HttpResponse:
             "people": [{**p, "post": posts.get(p["id"])} for p in people],
             "loudspeakers": _loudspeakers(asker, [w["id"] for w in warnings]),
             "warnings": warnings,
-            "tasks": [{**t, "late": t["due_at"] < SystemClock().now()} for t in tasks],
+            "tasks": [{**t, "post": t["post_name"], "late": t["due_at"] < SystemClock().now()} for t in tasks],
         }
     )

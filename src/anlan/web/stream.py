@@ -21,8 +21,9 @@ import psycopg
 from prometheus_client import Counter, Gauge
 
 from ..base.clock import now_ms, story_speed
+from ..collect.store import Latest
 from ..register.scope import Asker
-from .latest import Latest, changed, decode, join, within
+from .latest import changed, join, take, within
 from .stations import TABLE_SQL, StationTable, table_of
 
 log = logging.getLogger("anlan.web.stream")
@@ -296,8 +297,8 @@ class _Watch:
         await binary.execute("select partition, written_ms, data from collect_latestblock where partition = any(%s)", [stale])
         fresh = []
         for partition, written, data in await binary.fetchall():
-            block = decode(data)
-            fresh.append(block.take(changed(block, self.blocks.get(partition))))
+            block = Latest.from_bytes([data])
+            fresh.append(take(block, changed(block, self.blocks.get(partition))))
             self.written[partition], self.blocks[partition] = written, block
         first, self.first = self.first, False
         return None if first else join(fresh)
@@ -318,13 +319,13 @@ class _Watch:
         if table is None:
             return b""
         at, known = table.positions(fresh.station)
-        mine = fresh.take(known & within(table.division[at], scopes)) if len(table.number) else fresh.take(known)
+        mine = take(fresh, known & within(table.division[at], scopes) if len(table.number) else known)
         if not len(mine):
             return b""
         total = len(mine)
         if total > MOST_VALUES:  # graded and silent rows first, then the newest
             order = np.lexsort((-mine.time_ms, -mine.silent.astype(np.int8), -mine.grade))[:MOST_VALUES]
-            mine = mine.take(order)
+            mine = take(mine, order)
         clock = {"now_ms": now_ms(), "speed": story_speed()}
         columns = {short: np.ascontiguousarray(getattr(mine, name)) for short, name in SHORT.items()}
         return frame("values", {**columns, "changed": total, "sent": len(mine), "clock": clock})
