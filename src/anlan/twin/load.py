@@ -79,7 +79,7 @@ def load(seed: int, full: bool, data: Path, live: int = 300) -> Loaded:
     load_divisions([DISTRICT], actor=ACTOR)
     rows = [
         {"code": d.code, "name": d.name, "street_code": d.code[:9], "street": Division.objects.get(code=d.code[:9]).name}
-        for d in Division.objects.filter(code__startswith=DISTRICT, level="village").order_by("code").order_by("code")
+        for d in Division.objects.filter(code__startswith=DISTRICT, level="village").order_by("code")
     ]
     district = make_district(seed, rows, full)
     reporting = choose_live(district, live)
