@@ -14,6 +14,7 @@ import sys
 
 import anlan
 
+from . import wire
 from .base.errors import AnlanError
 
 
@@ -50,7 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"anlan {arguments[0]}", description=" · ".join(module.HELP))
     module.arguments(parser)
     try:
-        return int(module.run(parser.parse_args(arguments[1:])) or 0)
+        parsed = parser.parse_args(arguments[1:])
+        parsed.wire = wire  # the rooms joined, handed down: a command's own room may not import upwards
+        return int(module.run(parsed) or 0)
     except AnlanError as error:
         print(f"{error.zh}\n{error.en} [{error.code}]", file=sys.stderr)
         return 1

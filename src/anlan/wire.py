@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from typing import Any
 
 ROOMS = ("register", "collect", "detect", "forecast", "issue", "notify", "respond", "supervise")
 
@@ -16,3 +17,10 @@ def load_services() -> None:
     for room in ROOMS:
         if importlib.util.find_spec(f"anlan.{room}.service"):
             importlib.import_module(f"anlan.{room}.service")
+
+
+def forecasts(lookback: Any) -> list[Any]:
+    """What every forecaster says of a look-back window: handed to the worker, because detect does not import forecast."""
+    from .forecast.contract import forecasts as found
+
+    return list(found(lookback))

@@ -87,13 +87,18 @@ def quantity(name: str) -> Quantity:
         ) from None
 
 
-def to_si(value: float, unit: str, of: Quantity) -> float:
-    """`value` in `unit` as SI of the quantity; FieldError when the unit does not fit it."""
+def scale(unit: str, of: Quantity) -> tuple[float, float]:
+    """Factor and offset that turn a value in `unit` into SI; FieldError when the unit does not fit."""
     try:
-        factor, offset = _SCALE[of.unit][unit]
+        return _SCALE[of.unit][unit]
     except KeyError:
         known = ", ".join(_SCALE.get(of.unit, {of.unit: None}))
         raise FieldError(
             "unit", unit, f"{of.zh} 的单位应为 {known}", f"unit of {of.name} must be one of {known}", code="base.wrong_unit"
         ) from None
+
+
+def to_si(value: float, unit: str, of: Quantity) -> float:
+    """`value` in `unit` as SI of the quantity; FieldError when the unit does not fit it."""
+    factor, offset = scale(unit, of)
     return value * factor + offset

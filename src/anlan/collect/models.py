@@ -35,7 +35,11 @@ class LaneCursor(models.Model):
 
 
 class DeviceState(models.Model):
-    """What the gateway last saw of a device."""
+    """What the gateway last saw of a device: written on changes only, never once per reading.
+
+    ``gateway`` names the gateway that holds (or held) its line. ``session`` is the MQTT session kept over
+    reconnects: null none, -1 without subscription, else the QoS granted for its command topic.
+    """
 
     device = models.OneToOneField("register.Device", primary_key=True, on_delete=models.CASCADE)
     online = models.BooleanField(default=False)
@@ -45,6 +49,8 @@ class DeviceState(models.Model):
     error_at = models.DateTimeField(null=True)
     battery = models.FloatField(null=True)
     signal = models.FloatField(null=True)
+    gateway = models.TextField(default="", blank=True)
+    session = models.SmallIntegerField(null=True, blank=True)
 
 
 class DeadLetter(Record):
@@ -85,6 +91,7 @@ class DeviceCommand(Record):
     action = models.TextField(verbose_name=L("动作", "Action"))  # play, stop, siren_on, siren_off, state, set_interval
     payload = models.JSONField(default=dict)
     qos = models.SmallIntegerField(default=1)
+    packet_id = models.IntegerField(null=True, editable=False)  # MQTT packet identifier while unacknowledged
     expires_at = models.DateTimeField(verbose_name=L("有效期", "Expires"))
     state = models.CharField(max_length=14, default="waiting", db_index=True, verbose_name=L("状态", "State"))
     sent_at = models.DateTimeField(null=True)

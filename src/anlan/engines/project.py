@@ -111,6 +111,16 @@ def setup(database_url: str | None = None) -> None:
             DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
             SESSION_COOKIE_HTTPONLY=True,
             SESSION_COOKIE_SAMESITE="Lax",
+            SESSION_COOKIE_AGE=14 * 86400 if story() else 12 * 3600,  # one shift; a told story runs through days
+            SESSION_COOKIE_SECURE=bool(conf.get("SECURE")),
+            CSRF_COOKIE_SECURE=bool(conf.get("SECURE")),
+            SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https") if conf.get("SECURE") else None,
+            DATA_UPLOAD_MAX_MEMORY_SIZE=64 * 1024 * 1024,
+            AUTH_PASSWORD_VALIDATORS=[
+                {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+                {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+                {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+            ],
             X_FRAME_OPTIONS="SAMEORIGIN",
             LOGGING_CONFIG=None,
         )

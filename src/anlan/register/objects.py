@@ -188,11 +188,11 @@ class Threshold(Record):
         return row
 
     def prepare(self) -> None:
-        """Refuse to change a signed threshold (``register.threshold_signed``): a draft of a new version is signed instead."""
+        """Refuse to change a signed threshold (``register.already_signed``): a draft of a new version is signed instead."""
         signed = getattr(self, "_signed", None)
         if signed and any(self.__dict__.get(k, self.__dict__.get(f"{k}_id")) != v for k, v in signed.items()):
             raise AnlanError(
-                "register.threshold_signed",
+                "register.already_signed",
                 f"阈值 {self.id} 已签发，不能修改；请建立新版本草稿并签发，旧版本自动失效",
                 f"threshold {self.id} is signed and cannot be changed; sign a draft of a new version, which closes this one",
             )

@@ -207,7 +207,7 @@ def make_answerable(
 def sign_threshold(threshold_id: str, signer: Person, *, now: datetime | None = None) -> Threshold:
     """Sign a draft: it gets the next version of its scope and counts from `now`; the version before ends then.
 
-    Raises ``register.threshold_signed`` when it is signed already and ``register.threshold_empty``
+    Raises ``register.already_signed`` when it is signed already and ``register.threshold_empty``
     when it holds no level. Emits ``register.threshold.signed`` (subject: its id), which recompiles the lanes.
     """
     with acting(signer.id):
@@ -216,7 +216,7 @@ def sign_threshold(threshold_id: str, signer: Person, *, now: datetime | None = 
         if row is None:
             raise AnlanError("register.not_found", f"没有阈值 {threshold_id}", f"no threshold {threshold_id}")
         if row.signed_by_id:
-            raise AnlanError("register.threshold_signed", f"阈值 {row.id} 已签发", f"threshold {row.id} is signed already")
+            raise AnlanError("register.already_signed", f"阈值 {row.id} 已签发", f"threshold {row.id} is signed already")
         if row.blue is None and row.yellow is None and row.orange is None and row.red is None:
             raise AnlanError(
                 "register.threshold_empty", "阈值没有任何一级，请填写后再签发", "no level is set; fill in at least one, then sign"

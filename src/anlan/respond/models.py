@@ -10,22 +10,27 @@ L = label
 
 
 class Incident(Record):
-    """One incident. States: open, closed. Read-only once closed."""
+    """One incident; ``cause`` holds the ids of all its warnings. States: open, closed. Read-only once closed (a trigger says so)."""
 
     KIND = "inc"
     title = models.TextField(verbose_name=L("事件", "Incident"))
     title_en = models.TextField(default="")
     hazard = models.TextField(verbose_name=L("灾种", "Hazard"))
     site = models.ForeignKey("register.Site", null=True, on_delete=models.SET_NULL, verbose_name=L("地点", "Site"))
+    grade = models.SmallIntegerField(default=0, verbose_name=L("最高等级", "Worst grade"))
     warning_series = models.TextField(default="", db_index=True)
+    plan_version = models.TextField(default="", verbose_name=L("预案版本", "Plan version"))
     state = models.CharField(max_length=8, default="open", db_index=True, verbose_name=L("状态", "State"))
     opened_at = models.DateTimeField(verbose_name=L("开始", "Opened"))
     closed_at = models.DateTimeField(null=True, verbose_name=L("结束", "Closed"))
-    review = models.TextField(default="", blank=True)
+    closed_by = models.ForeignKey(
+        "register.Person", null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=L("结束人", "Closed by")
+    )
+    review = models.TextField(default="", blank=True, verbose_name=L("评估", "Review"))
     LEDGER = Ledger(
         "突发事件",
         "Incidents",
-        ("opened_at", "title", "hazard", "state", "closed_at"),
+        ("opened_at", "title", "hazard", "grade", "state", "closed_at"),
         ("state", "hazard"),
         ("title",),
         ("-opened_at",),
@@ -33,9 +38,14 @@ class Incident(Record):
         group=("指挥", "Command"),
     )
 
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "hazard"], condition=models.Q(state="open"), name="incident_one_open")]
+
 
 class TimelineEntry(models.Model):
     """One line of an incident's timeline; append-only, each with the id of what it tells."""
+
+    AUDIT = "append"
 
     id = models.BigAutoField(primary_key=True)
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline")
@@ -51,7 +61,11 @@ class TimelineEntry(models.Model):
 
 
 class Task(Record):
-    """Something one person must do by a time. States: sent, accepted, doing, done, refused, cancelled; late is computed."""
+    """Something one person must do by a time. States: sent, accepted, done, refused, cancelled; late is computed.
+
+    ``item`` is the key in the plan. ``escalated`` is 1 once it was late and handed up; the task that
+    took over names it in ``instead_of`` and ``cause``.
+    """
 
     KIND = "task"
     incident = models.ForeignKey(Incident, null=True, on_delete=models.CASCADE, related_name="tasks", verbose_name=L("事件", "Incident"))
@@ -59,11 +73,17 @@ class Task(Record):
     title_en = models.TextField(default="")
     post = models.ForeignKey("register.Post", on_delete=models.PROTECT, verbose_name=L("责任岗位", "Post"))
     person = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, verbose_name=L("责任人", "Person"))
+    level = models.CharField(max_length=12, default="", verbose_name=L("层级", "Level"))
+    item = models.TextField(default="", blank=True, verbose_name=L("预案条目", "Plan item"))
+    plan_version = models.TextField(default="", blank=True, verbose_name=L("预案版本", "Plan version"))
+    instead_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="taken_over_by")
     state = models.CharField(max_length=10, default="sent", db_index=True, verbose_name=L("状态", "State"))
+    sent_at = models.DateTimeField(verbose_name=L("派出", "Sent"))
     due_at = models.DateTimeField(db_index=True, verbose_name=L("时限", "Due"))
     accepted_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
-    result = models.TextField(default="", blank=True)
+    done_by = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+")
+    result = models.TextField(default="", blank=True, verbose_name=L("结果", "Result"))
     escalated = models.SmallIntegerField(default=0)
     lon = models.FloatField(null=True)
     lat = models.FloatField(null=True)

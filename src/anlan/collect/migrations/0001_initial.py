@@ -46,6 +46,8 @@ class Migration(migrations.Migration):
                 ('error_at', models.DateTimeField(null=True)),
                 ('battery', models.FloatField(null=True)),
                 ('signal', models.FloatField(null=True)),
+                ('gateway', models.TextField(blank=True, default='')),
+                ('session', models.SmallIntegerField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -74,6 +76,7 @@ class Migration(migrations.Migration):
                 ('action', models.TextField(verbose_name='动作|Action')),
                 ('payload', models.JSONField(default=dict)),
                 ('qos', models.SmallIntegerField(default=1)),
+                ('packet_id', models.IntegerField(editable=False, null=True)),
                 ('expires_at', models.DateTimeField(verbose_name='有效期|Expires')),
                 ('state', models.CharField(db_index=True, default='waiting', max_length=14, verbose_name='状态|State')),
                 ('sent_at', models.DateTimeField(null=True)),

@@ -1,1 +1,1 @@
-"""Plug-ins of this room, found by scan: one file or folder each."""
+"""Alert formats: one file or folder each, found by scan; `issue.messages.check` picks by XML namespace."""

@@ -1,1 +1,1 @@
-"""Plug-ins of this room, found by scan: one file or folder each."""
+"""Rules of fusion, one file per hazard, found by scan; `issue.stage.rule_for` picks the one that fits best."""

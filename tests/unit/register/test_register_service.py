@@ -93,10 +93,10 @@ def test_signing_a_threshold_closes_the_version_before(ladder):
     assert first.valid_to == second.valid_from and second.valid_to is None
     assert first.id in second.cause
     assert Outbox.objects.filter(type="register.threshold.signed", subject=second.id).count() == 1
-    with pytest.raises(AnlanError, match="threshold_signed"):
+    with pytest.raises(AnlanError, match="already_signed"):
         s.sign_threshold(second.id, signer)
     second.red = 0.5
-    with pytest.raises(AnlanError, match="threshold_signed"):
+    with pytest.raises(AnlanError, match="already_signed"):
         second.save()
     with acting(BY):
         empty = Threshold(quantity="tilt", site=site, source="§1", valid_from=START)
@@ -116,7 +116,7 @@ def columns(n):
             "lon": [114.1] * n,
             "lat": [22.5] * n,
         },
-        "devices": {"client_id": [f"D{i}" for i in range(n)], "secret": ["geheim"] * n, "site": ["A"] * n},
+        "devices": {"client_id": [f"D{i}" for i in range(n)], "site": ["A"] * n},
         "series": {
             "station": [f"T{i}" for i in range(n)],
             "quantity": ["crack_width"] * n,
@@ -138,7 +138,25 @@ def test_provisioning_twice_changes_nothing_and_keeps_numbers(db):
     station = Station.objects.get(code="T7")
     assert station.updated_at == stamp and station.division_code == "440303008001" and station.id == "station-T7"
     assert DeviceSeries.objects.get(device__client_id="D7").key == "crack_width"
-    assert Device.objects.get(client_id="D7").secret_hash.startswith("scrypt$")
+    assert Device.objects.get(client_id="D7").secret_hash == "!"
+
+
+def test_secrets_are_kept_as_hashes_and_rotated(db):
+    credentials = pytest.importorskip("anlan.register.credentials")
+    from anlan.register.models import Device
+    from anlan.register.service import provision, rotate_secret
+
+    given = columns(2)
+    given["devices"]["secret"] = ["geheim", ""]
+    provision(actor=BY, **given)
+    first, second = Device.objects.order_by("client_id")
+    assert credentials.check_secret("geheim", first.secret_hash) and second.secret_hash == "!"
+    assert not credentials.check_secret("", second.secret_hash)
+    new = rotate_secret(first.id, actor=BY)
+    first.refresh_from_db()
+    assert credentials.check_secret(new, first.secret_hash) and not credentials.check_secret("geheim", first.secret_hash)
+    with pytest.raises(AnlanError, match="not_found"):
+        rotate_secret("device-none", actor=BY)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""CLI verbs of detect: worker."""

@@ -1,0 +1,152 @@
+"""One lane's transactions: rows, findings, letters, latest values, snapshots and the cursor commit together or not at all.
+
+The fence: the cursor moves from exactly the sequence this worker last saw there. When it does not (`Fenced`), another
+worker has the lane, or the database forgot what it had not yet written before a crash: the lane starts again from its
+snapshots. Runs in a thread; psycopg errors are the caller's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from ..base.block import ReadingBlock
+from ..base.clock import from_ms, now_ms
+from ..base.errors import AnlanError
+from ..collect import store
+from . import arrays, config, records
+from .contract import Detector, SeriesTable
+from .stage import Raised
+
+LOCK_SPACE = 0x414E4C
+ACTOR = "system:worker"
+
+
+class Fenced(AnlanError):
+    """The lane's cursor is not where this worker left it."""
+
+    def __init__(self, lane: int, seq: int):
+        super().__init__(
+            "detect.fenced",
+            f"车道 {lane} 的游标不在 {seq}：另一工作进程已接管，或数据库回退到崩溃前；从快照重新开始。",
+            f"lane {lane}: the cursor is not at {seq}: another worker took over, or the database went back to before a crash; "
+            "the lane starts again from its snapshots.",
+            retry=True,
+        )
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """State of a partition after message `seq`, copied and not yet compressed."""
+
+    partition: int
+    seq: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction stores: everything that messages up to `seq` brought."""
+
+    seq: int
+    table: SeriesTable
+    blocks: list[ReadingBlock] = field(default_factory=list)
+    raised: list[Raised] = field(default_factory=list)
+    letters: list[records.Letter] = field(default_factory=list)
+    latest: list[tuple[int, bytes]] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    partitions: list[int] | None = None  # set: these are all there are now; snapshots and latest of others go
+
+    def matters(self) -> bool:
+        """Whether anything but the cursor would be written."""
+        return bool(self.blocks or self.raised or self.letters or self.latest or self.snapshots or self.partitions is not None)
+
+
+@dataclass(slots=True)
+class Restored:
+    """Where a lane stands in the database."""
+
+    cursor: int
+    table: SeriesTable
+    snapshots: list[tuple[int, int, bytes]]  # partition, seq, data; by seq
+
+
+class Committer:
+    """The database side of one lane, on its own connection, which also holds the lane's advisory lock."""
+
+    def __init__(self, url: str, lane: int, judges: list[Detector]):
+        self.lane, self.judges = lane, {judge.name: judge for judge in judges}
+        self.connection = psycopg.connect(url, autocommit=True, connect_timeout=3, application_name=f"anlan-lane-{lane}", **KEEPALIVE)
+        self.connection.execute("set synchronous_commit = off; set jit = off")
+        self.cursor_seq = 0
+
+    def lock(self) -> bool:
+        """Try to become the lane's owner; the lock ends with the connection."""
+        row = self.connection.execute("select pg_try_advisory_lock(%s, %s)", (LOCK_SPACE, self.lane)).fetchone()
+        return row == (True,)
+
+    def restore(self) -> Restored:
+        """Cursor, settings and snapshots of the lane."""
+        self.connection.execute("insert into collect_lanecursor (lane, seq) values (%s, 0) on conflict do nothing", (self.lane,))
+        row = self.connection.execute("select seq from collect_lanecursor where lane = %s", (self.lane,)).fetchone()
+        self.cursor_seq = int(row[0]) if row else 0
+        rows = self.connection.execute(
+            "select partition, seq, data, config_version from detect_snapshot where lane = %s order by seq, partition",
+            (self.lane,),
+            binary=True,
+        ).fetchall()
+        version = max((r[3] for r in rows), default=0)
+        table = config.load(self.connection, self.lane, version) if version else arrays.empty_table()
+        if table is None:
+            table, rows = arrays.empty_table(), []
+        return Restored(self.cursor_seq, table, [(r[0], r[1], bytes(r[2])) for r in rows if r[3] == version])
+
+    def rewind(self, seq: int) -> None:
+        """The log is shorter than the cursor says (it was lost): go on from `seq`, keeping all state."""
+        with self.connection.transaction():
+            self.connection.execute("update collect_lanecursor set seq = %s where lane = %s", (seq, self.lane))
+            self.connection.execute("update detect_snapshot set seq = least(seq, %s) where lane = %s", (seq, self.lane))
+        self.cursor_seq = seq
+
+    def commit(self, batch: Batch) -> None:
+        """Store the batch; Fenced when the cursor is elsewhere. On any error the connection is not used again."""
+        run = self.connection.execute
+        snapshots = [(s.partition, s.seq, arrays.compressed(s.data)) for s in batch.snapshots]
+        copied = store.copy_bytes(ReadingBlock.concat(batch.blocks)) if batch.blocks else b""
+        tells = bool(batch.raised or batch.letters)
+        now = from_ms(now_ms())
+        actor = f"select set_config('anlan.actor', '{ACTOR}', true)"
+        run(f"begin; set local synchronous_commit = on; {actor}" if tells else "begin")
+        moved = run("update collect_lanecursor set seq = %s where lane = %s and seq = %s", (batch.seq, self.lane, self.cursor_seq))
+        if moved.rowcount != 1:
+            run("rollback")
+            raise Fenced(self.lane, self.cursor_seq)
+        if copied:
+            with self.connection.cursor().copy(store.COPY_IN) as copy:
+                copy.write(copied)
+        if batch.raised:
+            records.write_findings(self.connection, batch.raised, self.judges, batch.table, now)
+        if batch.letters:
+            records.write_letters(self.connection, self.lane, batch.letters, now)
+        store.write_latest(self.connection.cursor(), batch.latest, now_ms())
+        if batch.partitions is not None:
+            run("delete from detect_snapshot where lane = %s and not partition = any(%s)", (self.lane, batch.partitions))
+        for partition, seq, data in snapshots:
+            run(
+                "insert into detect_snapshot (partition, lane, seq, config_version, data) values (%s, %s, %s, %s, %s) "
+                "on conflict (partition) do update set lane = excluded.lane, seq = excluded.seq, "
+                "config_version = excluded.config_version, data = excluded.data",
+                (partition, self.lane, seq, batch.table.version, data),
+                binary=True,
+            )
+        run("commit")
+        self.cursor_seq = batch.seq
+
+    def close(self) -> None:
+        """Give the lane up."""
+        self.connection.close()
+
+
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}

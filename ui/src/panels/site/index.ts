@@ -1,0 +1,3 @@
+import type { PanelDef } from '@/panel'
+import Panel from './Site.vue'
+export default { kinds: ['site', 'station'], component: Panel } satisfies PanelDef

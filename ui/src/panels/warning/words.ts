@@ -1,0 +1,2 @@
+import type { Words } from '@/kit/words'
+export default { inForce: ['生效', 'In force'], lifted: ['已解除', 'Lifted'], expired: ['已到期', 'Expired'], superseded: ['已有新版', 'Superseded'], issued: ['生效', 'In force'], signed: ['{who} {at} 签发', 'Signed by {who} {at}'], automatic: ['按常备指令自动', 'By standing order'], expires: ['有效至', 'Valid until'], reach: ['看送达到户', 'Open reach'], cap: ['CAP 1.2 文件', 'CAP 1.2 file'], lift: ['解除预警', 'Lift the warning'], liftReason: ['解除的理由（必填）', 'Reason for lifting (required)'], doLift: ['确认解除', 'Confirm: lift'], act: ['怎么做', 'What to do'] } satisfies Words
