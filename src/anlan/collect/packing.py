@@ -112,6 +112,8 @@ class Pack:
 
 def grouped(station: NDArray[np.int32], quantity: NDArray[np.int16], rows: SeriesRows, span_ms: NDArray[np.int64]) -> Iterator[Pack]:
     """Cut rows (in order of arrival) into packs by station, quantity and span (its length is given for each row)."""
+    if not len(rows):
+        return
     start = rows.time_ms // span_ms * span_ms
     order = np.lexsort((np.arange(len(rows)), rows.time_ms, start, quantity, station))
     station, quantity, start, span = station[order], quantity[order], start[order], span_ms[order]

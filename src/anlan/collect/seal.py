@@ -23,6 +23,7 @@ from .store import COPY_OUT_COLUMNS, COPY_ROW, parse_copy
 _CHUNK_BYTES = 32 * 1024 * 1024
 _DEFAULT_ROWS = 200_000
 _COPY_HEAD_BYTES = 19
+DAY_AFTER_MS = 2 * HOUR_MS  # a day is joined this long after it ended
 Key = tuple[int, int, int]
 
 
@@ -38,8 +39,9 @@ def seal(url: str, now_ms: int) -> int:
                 _close(writer, name)
         for name in children(writer, "reading_closed"):
             packed += _pack_hour(reader, writer, name)
-        packed += _pack_default(writer, closed_before)
-        _merge_days(writer, now_ms)
+        days_before = (now_ms - DAY_AFTER_MS) // DAY_MS * DAY_MS
+        _merge_days(writer, days_before)  # first, so that stray rows of past days meet what was stored before them
+        packed += _pack_default(writer, closed_before, days_before)
         days = get("RETAIN_DAYS")
         if days > 0:
             forget(writer, now_ms - int(days * DAY_MS))
@@ -114,7 +116,7 @@ def _pack_hour(reader: psycopg.Connection[Any], writer: psycopg.Connection[Any],
     return packed
 
 
-def _pack_default(writer: psycopg.Connection[Any], closed_before: int) -> int:
+def _pack_default(writer: psycopg.Connection[Any], closed_before: int, days_before: int) -> int:
     """Move rows of closed hours out of the default partition, 200,000 a transaction."""
     packed = 0
     take = f"select ctid from reading_default where time_ms < {closed_before} limit {_DEFAULT_ROWS}"
@@ -123,8 +125,7 @@ def _pack_default(writer: psycopg.Connection[Any], closed_before: int) -> int:
         with writer.transaction():
             parts = list(_stream(writer, sql))
             rows = np.concatenate(parts)
-            day_end = (rows["time_ms"].astype(np.int64) // DAY_MS + 1) * DAY_MS
-            store_packs(writer, packs_of(rows, np.where(day_end <= closed_before, DAY_MS, HOUR_MS)))
+            store_packs(writer, packs_of(rows, np.where(rows["time_ms"].astype(np.int64) < days_before, DAY_MS, HOUR_MS)))
         packed += len(rows)
         if len(rows) < _DEFAULT_ROWS:
             return packed
@@ -179,13 +180,12 @@ def _write(connection: psycopg.Connection[Any], packs: list[Pack]) -> None:
     )
 
 
-def _merge_days(connection: psycopg.Connection[Any], now_ms: int) -> None:
-    """Join the hour packs of days that ended two hours ago, 2,000 stations a transaction."""
-    last_day = (now_ms - 2 * HOUR_MS) // DAY_MS * DAY_MS - DAY_MS
+def _merge_days(connection: psycopg.Connection[Any], days_before: int) -> None:
+    """Join the hour packs of days before `days_before`, 2,000 stations a transaction."""
     hourly = "end_ms - start_ms <= 3600000"
     while True:
         row = connection.execute(
-            f"select start_ms from reading_packed where {hourly} and start_ms < %s order by start_ms limit 1", (last_day + DAY_MS,)
+            f"select start_ms from reading_packed where {hourly} and start_ms < %s order by start_ms limit 1", (days_before,)
         ).fetchone()
         if row is None:
             return

@@ -1,4 +1,4 @@
-"""What other rooms ask of collect: send a command to a device.
+"""What other rooms ask of collect: send a command to a device; and the desk's timer that seals hours of readings.
 
 The command is a row in the caller's transaction; a gateway sends it when that commits, keeps sending it until
 the device acknowledges or it expires, and tells by the events ``collect.command.acknowledged``,
@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ..base import settings
+from ..base.clock import now_ms
 from ..base.errors import FieldError
+from ..engines.reconcile import every
 from ..register.models import Device
 from .models import DeviceCommand
+from .seal import seal
 
 MOST_BYTES = 256 * 1024  # of a command's payload: devices are small
 
@@ -56,3 +60,9 @@ def cancel(row: DeviceCommand) -> bool:
     """Take a command back; False when it was already sent (the device may have it)."""
     done = DeviceCommand.objects.filter(pk=row.pk, state="waiting").update(state="cancelled")
     return bool(done)
+
+
+@every(60)
+def seal_hours(now: datetime) -> int:
+    """Seal the hours and days of readings that are due by the house's clock; returns how many rows were packed."""
+    return seal(settings.get("DATABASE_URL"), now_ms())

@@ -24,6 +24,7 @@ from .arrays import no_thresholds, table_bytes, table_from
 from .contract import SeriesTable, ThresholdRows
 
 CONTROL = b"ANLANCT1"
+VERSIONS_KEPT = 50  # a worker that was away for more changes than this takes the newest
 MODES = {"above": 0, "below": 1, "rate": 2, "sum": 3}
 _SERIES = """
 select si.partition, st.number, se.quantity, si.code, st.interval_s, se.low, se.high, se.noise, st.kind, st.id, si.id
@@ -148,5 +149,6 @@ def store_changed(connection: psycopg.Connection[Any], tables: list[SeriesTable]
             "insert into detect_laneconfig (lane, version, data, created_at) values (%s, %s, %s, now())",
             (lane, version, table_bytes(replace(table, version=version))),
         )
+        connection.execute("delete from detect_laneconfig where lane = %s and version <= %s", (lane, version - VERSIONS_KEPT))
         changed.append((lane, version))
     return changed

@@ -70,7 +70,8 @@ class Worker:
             except psycopg.Error as error:
                 log.warning("database away", error=_line(error))
                 self._control = None
-            self._tell_ready()
+            else:
+                self._tell_ready()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), BEAT_S)
         await asyncio.gather(*(self._give_up(lane) for lane in list(self.lanes)))
@@ -178,9 +179,8 @@ class Worker:
 
     def _tell_ready(self) -> None:
         """Once: all lanes of this worker's share are held and replayed."""
-        if self._ready or (self.running and not all(lane.replayed.is_set() for lane in self.running.values())):
-            return
-        if not self.running and any(not task.done() for task in self.lanes.values()):
+        held = [self.running.get(lane) for lane in self.lanes]
+        if self._ready or not all(lane is not None and lane.replayed.is_set() for lane in held):
             return
         self._ready = True
         log.info("worker ready", lanes=sorted(self.running))

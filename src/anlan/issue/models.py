@@ -32,9 +32,11 @@ class Proposal(Record):
     )
     decided_at = models.DateTimeField(null=True)
     reason = models.TextField(default="", blank=True)
+    title = models.TextField(default="", verbose_name=L("标题", "Title"))
+    title_en = models.TextField(default="")
     zh = models.TextField(verbose_name=L("依据", "Evidence"))
     en = models.TextField()
-    evidence = models.JSONField(default=dict)  # gates, figures, forecast window
+    evidence = models.JSONField(default=dict)  # gates, figures, now (the grade the evidence supports now), clear_since_ms, fingerprint
     LEDGER = Ledger(
         "预警建议",
         "Proposals",
@@ -123,6 +125,7 @@ class HazardWarning(Record):
     signed_by = models.ForeignKey("register.Person", null=True, on_delete=models.PROTECT, verbose_name=L("签发人", "Signed by"))
     automatic = models.TextField(default="", blank=True, verbose_name=L("常备指令", "Standing order"))
     exercise = models.BooleanField(default=False, verbose_name=L("演练", "Exercise"))
+    reason = models.TextField(default="", blank=True, verbose_name=L("理由", "Reason"))
     LEDGER = Ledger(
         "预警",
         "Warnings",
@@ -133,3 +136,7 @@ class HazardWarning(Record):
         right="sign",
         group=("预警", "Warnings"),
     )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "version"], name="warning_version_once")]
+        indexes = [models.Index(fields=["site", "hazard"], name="warning_in_force", condition=Q(state="issued"))]

@@ -169,7 +169,8 @@ def test_published_is_stored_judged_and_announced(real_db, nats):
             await sender.tick(start + 31_000)
             await until(lambda: ask(real_db, "select count(*) from reading")[0][0] == len(sender.sent))
             await until(lambda: len(ask(real_db, "select 1 from collect_deadletter")) == 2)
-            await until(lambda: not any(w.lanes[i].done() for w in workers for i in w.lanes))
+            await until(lambda: ask(real_db, "select count(*) from register_station where live")[0][0] == STATIONS)
+            assert not any(task.done() for w in workers for task in w.lanes.values())
             return sender.sent
 
     sent = asyncio.run(play())
@@ -185,7 +186,6 @@ def test_published_is_stored_judged_and_announced(real_db, nats):
         assert len(latest) == STATIONS and set(latest.station.tolist()) == set(numbers.values())
         rows = store.readings(connection, 1000, 5, start, now_ms())
         assert len(rows) == 30 and (np.diff(rows.time_ms) == 1000).all()
-    assert ask(real_db, "select count(*) from register_station where live")[0][0] == STATIONS
 
 
 @pytest.mark.stack

@@ -1,0 +1,147 @@
+"""HTTP of issue: proposals and warnings. `request.asker` is set by the web room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+
+from ..base.errors import AnlanError
+from ..register.scope import scoped
+from . import service, views
+from .models import HazardWarning, Proposal
+
+router = Router(tags=["issue"])
+
+
+class SignIn(Schema):
+    """Body of a signature."""
+
+    grade: int | None = None
+    reason: str = ""
+    expires_h: float | None = None
+    exercise: bool = False
+
+
+class ReasonIn(Schema):
+    """A reason in words."""
+
+    reason: str = ""
+
+
+class ConsultIn(Schema):
+    """An opinion."""
+
+    text: str
+    grade: int | None = None
+
+
+class UpdateIn(Schema):
+    """What changes with the next version of a warning."""
+
+    grade: int | None = None
+    text: str = ""
+    text_en: str = ""
+    area: dict[str, Any] | None = None
+    expires_h: float | None = None
+    reason: str = ""
+
+
+def _asker(request: HttpRequest) -> Any:
+    return request.asker  # type: ignore[attr-defined]
+
+
+def _proposal(request: HttpRequest, proposal_id: str) -> dict[str, Any]:
+    return service.proposal_view(proposal_id, _asker(request))
+
+
+def _warning(request: HttpRequest, warning_id: str) -> HazardWarning:
+    row = scoped(HazardWarning.objects.select_related("signed_by"), _asker(request)).filter(pk=warning_id).first()
+    if row is None:
+        raise AnlanError("issue.unknown_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
+    return row
+
+
+@router.get("/proposals")
+def proposals(request: HttpRequest, state: str = "open", limit: int = 200) -> list[dict[str, Any]]:
+    """Proposals in the asker's area; ``state=open`` means open or claimed, ``all`` everything."""
+    rows = scoped(Proposal.objects.select_related("site", "claimed_by", "decided_by"), _asker(request))
+    if state == "open":
+        rows = rows.filter(state__in=("open", "claimed")).order_by("decide_by")
+    elif state != "all":
+        rows = rows.filter(state=state).order_by("-proposed_at")
+    else:
+        rows = rows.order_by("-proposed_at")
+    return [views.proposal_row(p) for p in rows[: min(max(limit, 1), 1000)]]
+
+
+@router.get("/proposals/{proposal_id}")
+def proposal(request: HttpRequest, proposal_id: str) -> dict[str, Any]:
+    """All that the sign page shows."""
+    return _proposal(request, proposal_id)
+
+
+@router.post("/proposals/{proposal_id}/claim")
+def claim(request: HttpRequest, proposal_id: str) -> dict[str, Any]:
+    """Claim a proposal."""
+    service.claim(proposal_id, _asker(request))
+    return _proposal(request, proposal_id)
+
+
+@router.post("/proposals/{proposal_id}/sign")
+def sign(request: HttpRequest, proposal_id: str, body: SignIn) -> dict[str, Any]:
+    """Sign a proposal; the answer holds the new warning's id."""
+    warning = service.sign(
+        proposal_id, _asker(request), grade=body.grade, reason=body.reason, expires_h=body.expires_h, exercise=body.exercise
+    )
+    return {**_proposal(request, proposal_id), "warning": warning.id}
+
+
+@router.post("/proposals/{proposal_id}/decline")
+def decline(request: HttpRequest, proposal_id: str, body: ReasonIn) -> dict[str, Any]:
+    """Decide not to warn."""
+    service.decline(proposal_id, _asker(request), body.reason)
+    return _proposal(request, proposal_id)
+
+
+@router.post("/proposals/{proposal_id}/consult")
+def consult(request: HttpRequest, proposal_id: str, body: ConsultIn) -> dict[str, Any]:
+    """Add an opinion."""
+    service.consult(proposal_id, _asker(request), body.text, grade=body.grade)
+    return _proposal(request, proposal_id)
+
+
+@router.get("/warnings")
+def warnings(request: HttpRequest, state: str = "issued", limit: int = 200) -> list[dict[str, Any]]:
+    """Warnings in the asker's area; ``state=all`` gives every version."""
+    rows = scoped(HazardWarning.objects.select_related("signed_by"), _asker(request)).order_by("-issued_at")
+    if state != "all":
+        rows = rows.filter(state=state)
+    return [views.warning_row(w) for w in rows[: min(max(limit, 1), 1000)]]
+
+
+@router.get("/warnings/{warning_id}")
+def warning(request: HttpRequest, warning_id: str) -> dict[str, Any]:
+    """One version with all versions of its series."""
+    row = _warning(request, warning_id)
+    versions = HazardWarning.objects.filter(series=row.series).select_related("signed_by").order_by("version")
+    return {**views.warning_row(row), "versions": [views.warning_row(v) for v in versions]}
+
+
+@router.post("/warnings/{warning_id}/lift")
+def lift(request: HttpRequest, warning_id: str, body: ReasonIn) -> dict[str, Any]:
+    """Lift a warning."""
+    return views.warning_row(service.lift(warning_id, _asker(request), body.reason))
+
+
+@router.post("/warnings/{warning_id}/update")
+def update(request: HttpRequest, warning_id: str, body: UpdateIn) -> dict[str, Any]:
+    """Issue the next version."""
+    return views.warning_row(service.update(warning_id, _asker(request), **body.dict()))
+
+
+@router.get("/warnings/{warning_id}/cap")
+def cap(request: HttpRequest, warning_id: str) -> HttpResponse:
+    """The version as CAP 1.2 XML."""
+    return HttpResponse(service.cap(_warning(request, warning_id).id), content_type="application/cap+xml; charset=utf-8")
