@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
@@ -15,10 +15,12 @@ from ..base.clock import from_ms, now_ms, story, story_speed
 from .book import Book
 from .district import KEY_ROAD, KEY_SLOPE, Row
 from .fleet import Credential, Fleet, Sensor, Speaker
-from .load import Loaded
 from .night import FAIL_H, NIGHT_H, Track, track
 from .people import Actor
 from .story import Cast, Story
+
+if TYPE_CHECKING:
+    from .load import Loaded
 
 AFTER_H = 24.0  # sensors go on after the night, at their own rhythm, for so long
 LAST_DUE_S = 150.0  # real seconds that the last steps may take after the story's end
