@@ -4,6 +4,7 @@
 - ``db``: Django on a migrated database, everything rolled back after the test (fast; one connection);
 - ``real_db``: a fresh clone of the migrated database, real commits, as many connections as you like; its URL;
 - ``nats``: one embedded NATS server a session, lanes made; its URL (streams are purged for each test);
+- ``stack``: a factory for the real ``anlan up`` on a temporary folder, all processes (`tests/stack.py`);
 - ``shared``: the folder of recorded data (``ANLAN_SHARED``), or the test is skipped;
 """
 
@@ -14,10 +15,11 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stack import RunningStack
 
 ROOT = Path(__file__).resolve().parent.parent
 _COUNTER = itertools.count()
@@ -129,3 +131,17 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data at {folder}: set ANLAN_SHARED")
     return folder
+
+
+@pytest.fixture
+def stack() -> Iterator[Callable[..., RunningStack]]:
+    """``stack(devices=3, ANLAN_X=…)`` gives a `RunningStack` (call ``start()``); all are stopped and removed after the test."""
+    made: list[RunningStack] = []
+
+    def make(devices: int = 0, data: Path | None = None, **environment: str) -> RunningStack:
+        made.append(RunningStack(devices, data, **environment))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove()

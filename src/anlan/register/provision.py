@@ -184,11 +184,11 @@ def _site_rows(columns: Columns | None) -> Loaded:
 
 def _device_rows(columns: Columns | None) -> Loaded:
     if columns and "secret" in columns:
-        from .credentials import hash_secret
+        from .credentials import COST, hash_secret
 
         given = {secret for secret in columns["secret"] if secret}
-        cost = {"n": 2} if len(given) > MANY_SECRETS else {}  # so many are machine-made, see `credentials`
-        hashes = {secret: hash_secret(secret, **cost) for secret in given}
+        cost = 2 if len(given) > MANY_SECRETS else COST  # so many are machine-made, see `credentials`
+        hashes = {secret: hash_secret(secret, cost) for secret in given}
         columns = {
             **{c: v for c, v in columns.items() if c != "secret"},
             "secret_hash": [hashes.get(s, NO_SECRET) for s in columns["secret"]],

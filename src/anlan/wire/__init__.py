@@ -1,5 +1,8 @@
 """Wire 组装: the only place where rooms are joined into processes.
 
+`stack` lists the processes of an installation, `desk` is the process of handlers and timers, `prepare`
+makes a new installation usable; `commands` are the verbs ``up``, ``desk`` and ``prepare``.
+
 The order of the stages, once: collect → detect → forecast → issue → notify → respond → supervise.
 """
 

@@ -1,0 +1,258 @@
+"""The supervisor: child processes started in order, watched, started again when one dies, stopped in order.
+
+No Django here. Every child runs through `confine` (it ends when the supervisor ends, even by kill -9
+on Linux) in its own session, so that Ctrl-C reaches the supervisor alone, which then stops the
+children in reverse order. A dead child is started again at once, then after 0.2, 0.4 … 5 s while it
+keeps dying young. Logs go to ``<data>/logs/<name>.log``; process ids to ``<data>/run/pids.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import psutil
+import structlog
+
+from ..base.errors import AnlanError
+from .folders import Folders, write_json
+from .postgres import CONFINE
+
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+STEADY_S = 30.0  # a child that lived this long starts again without a pause
+LOG_BYTES = 20 * 1024 * 1024  # a log longer than this is turned over (one old one is kept) when its process starts
+log = structlog.get_logger("anlan.up")
+
+
+class Stopped(Exception):
+    """A stop was asked for while starting."""
+
+
+def announce_ready(**facts: Any) -> None:
+    """Called by a child when it serves: writes the file its supervisor waits for (if it has one)."""
+    name = os.environ.get("ANLAN_READY_FILE")
+    if name:
+        write_json(Path(name), {"pid": os.getpid(), **facts})
+
+
+@dataclass
+class Child:
+    """One process to keep running.
+
+    ``ready`` tells whether it serves (default: its ready file is there). ``prepare`` runs before each
+    start. ``command`` is already confined for engines, else it is confined here.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    environment: dict[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] | None = None
+    prepare: Callable[[], None] | None = None
+    stop_signal: int = signal.SIGTERM
+    grace_s: float = 10.0
+    ready_s: float = 60.0
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = 0.0
+    again_at: float = 0.0
+    restarts: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs now."""
+        return self.process is not None and self.process.poll() is None
+
+
+def anlan_command(*arguments: str) -> Callable[[], list[str]]:
+    """The confined command of ``python -m anlan <arguments>``."""
+
+    def command() -> list[str]:
+        program = [sys.executable, "-m", "anlan", *arguments]
+        return [sys.executable, "-I", str(CONFINE), str(int(signal.SIGTERM)), "plain", str(os.getpid()), "--", *program]
+
+    return command
+
+
+class Supervisor:
+    """Starts stages of children one after another, watches them, stops them in reverse."""
+
+    def __init__(self, folders: Folders):
+        self.folders = folders
+        self.stages: list[list[Child]] = []
+        self.stopping = False
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+
+    def catch_signals(self) -> None:
+        """SIGINT, SIGTERM and SIGHUP ask for the ordered stop; SIGCHLD wakes the watch."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _ask_stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, but wake for a signal."""
+        with contextlib.suppress(OSError):
+            select.select([self._wake_read], [], [], max(seconds, 0))
+            os.read(self._wake_read, 4096)
+
+    @property
+    def children(self) -> list[Child]:
+        """All children, in the order of their start."""
+        return [child for stage in self.stages for child in stage]
+
+    def pids(self) -> dict[str, int]:
+        """Name to process id of what runs."""
+        return {child.name: child.process.pid for child in self.children if child.process and child.alive}
+
+    def ready_file(self, child: Child) -> Path:
+        """The file that `announce_ready` writes."""
+        return self.folders.run / f"{child.name}.ready"
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What a child announced when it was ready."""
+        with contextlib.suppress(OSError, ValueError):
+            facts: dict[str, Any] = orjson.loads((self.folders.run / f"{name}.ready").read_bytes())
+            return facts
+        return {}
+
+    def _log_file(self, child: Child) -> IO[bytes]:
+        path = self.folders.logs / f"{child.name}.log"
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        return path.open("ab")
+
+    def spawn(self, child: Child) -> None:
+        """Start one child (not waiting until it is ready)."""
+        self.ready_file(child).unlink(missing_ok=True)
+        if child.prepare:
+            child.prepare()
+        environment = {**os.environ, **child.environment, "ANLAN_READY_FILE": str(self.ready_file(child)), "PYTHONUNBUFFERED": "1"}
+        with self._log_file(child) as output:
+            child.process = subprocess.Popen(
+                child.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+        child.started, child.again_at = time.monotonic(), 0.0
+        self._write_pids()
+
+    def _write_pids(self) -> None:
+        rows = {}
+        for name, pid in {"up": os.getpid(), **self.pids()}.items():
+            with contextlib.suppress(psutil.Error):
+                rows[name] = {"pid": pid, "since": psutil.Process(pid).create_time()}
+        write_json(self.folders.run / "pids.json", rows)
+
+    def start_stage(self, children: list[Child]) -> None:
+        """Start children together and wait until all are ready; AnlanError with the end of a log when one fails."""
+        self.stages.append(children)
+        for child in children:
+            self.spawn(child)
+        for child in children:
+            deadline = time.monotonic() + child.ready_s
+            while not self._is_ready(child):
+                if self.stopping:
+                    raise Stopped
+                if not child.alive:
+                    raise self._failed(child, f"ended with {child.process.poll() if child.process else '?'}")
+                if time.monotonic() > deadline:
+                    raise self._failed(child, f"not ready after {child.ready_s:.0f} s")
+                self._pause(0.02)
+
+    def _is_ready(self, child: Child) -> bool:
+        return child.ready() if child.ready else self.ready_file(child).exists()
+
+    def _failed(self, child: Child, why: str) -> AnlanError:
+        path = self.folders.logs / f"{child.name}.log"
+        tail = ""
+        with contextlib.suppress(OSError):
+            tail = path.read_bytes()[-1500:].decode(errors="replace").strip()
+        return AnlanError(
+            "engines.child_failed",
+            f"进程 {child.name} 未能启动（{why}）。日志：{path}",
+            f"process {child.name} did not start ({why}). End of {path}:\n{tail}",
+            child=child.name,
+        )
+
+    def watch(self, each_second: Callable[[], None] | None = None) -> None:
+        """Keep everything running until a stop is asked for."""
+        while not self.stopping:
+            now = time.monotonic()
+            for child in self.children:
+                if child.alive:
+                    continue
+                if not child.again_at:
+                    self._note_death(child, now)
+                if child.again_at <= now:
+                    child.restarts += 1
+                    try:
+                        self.spawn(child)
+                    except OSError as error:  # disk full, too many processes: try again later
+                        log.error("cannot start", child=child.name, error=str(error))
+                        child.again_at = now + LONGEST_PAUSE_S
+            if each_second:
+                each_second()
+            waiting = [child.again_at - now for child in self.children if child.again_at]
+            self._pause(min([1.0, *waiting]))
+
+    def _note_death(self, child: Child, now: float) -> None:
+        young = now - child.started < STEADY_S
+        code = child.process.returncode if child.process else None
+        child.pause = min(max(child.pause * 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S) if young and child.restarts else 0.0
+        child.again_at = now + child.pause
+        log.warning("process ended, starting it again", child=child.name, code=code, after_s=round(now - child.started, 1))
+
+    def stop_all(self) -> None:
+        """Stop all children, last stage first; kill what does not go in its grace time."""
+        self.stopping = True
+        for stage in reversed(self.stages):
+            for child in stage:
+                if child.alive and child.process:
+                    child.process.send_signal(child.stop_signal)
+            for child in stage:
+                if child.process is None:
+                    continue
+                try:
+                    child.process.wait(child.grace_s)
+                except subprocess.TimeoutExpired:
+                    log.warning("process did not stop, killed", child=child.name)
+                    child.process.kill()
+                    child.process.wait()
+                self.ready_file(child).unlink(missing_ok=True)
+        (self.folders.run / "pids.json").unlink(missing_ok=True)
+
+
+def end_leftovers(folders: Folders, wait_s: float = 6.0) -> list[str]:
+    """End what a killed supervisor left running (the caller holds the data folder's lock); their names."""
+    try:
+        rows = orjson.loads((folders.run / "pids.json").read_bytes())
+    except (OSError, ValueError):
+        return []
+    left: dict[str, psutil.Process] = {}
+    for name, row in rows.items():
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(row["pid"])
+            if abs(process.create_time() - row["since"]) < 0.01 and process.pid != os.getpid():
+                left[name] = process
+    for name, process in left.items():
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    _, alive = psutil.wait_procs(list(left.values()), timeout=wait_s)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=2)
+    return sorted(left)

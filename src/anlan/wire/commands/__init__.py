@@ -1,0 +1,1 @@
+"""CLI verbs that join rooms: up, desk, prepare."""
