@@ -289,11 +289,10 @@ def _accounts(district: District, password: dict[str, str]) -> dict[str, dict[st
     for actor, post in story_posts(district).items():
         person = Person.objects.get(id=_id("person", post))
         if person.user is None:
-            user, _ = users.objects.get_or_create(username=actor)
+            user, _ = users.objects.get_or_create(username="demo-admin" if actor == "admin" else actor)
             user.set_password(password[actor])
-            user.is_staff = user.is_superuser = actor == "admin"
             user.save()
             person.user = user
             person.save(update_fields=["user"])
-        out[actor] = {"username": actor, "password": password[actor], "person": person.id}
+        out[actor] = {"username": person.user.get_username(), "password": password[actor], "person": person.id}
     return out

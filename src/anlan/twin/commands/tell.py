@@ -124,6 +124,7 @@ def _close() -> None:
 
 
 def _mark_told() -> None:
+    """Note in the database that the story is over (the demo command marks the folder)."""
     from ...base.clock import now_ms
     from ...engines.outbox import acting
     from ...register.models import DeskNote
