@@ -20,6 +20,7 @@ class Incident(Record):
     grade = models.SmallIntegerField(default=0, verbose_name=L("最高等级", "Worst grade"))
     warning_series = models.TextField(default="", db_index=True)
     plan_version = models.TextField(default="", verbose_name=L("预案版本", "Plan version"))
+    exercise = models.BooleanField(default=False, verbose_name=L("演练", "Exercise"))
     state = models.CharField(max_length=8, default="open", db_index=True, verbose_name=L("状态", "State"))
     opened_at = models.DateTimeField(verbose_name=L("开始", "Opened"))
     closed_at = models.DateTimeField(null=True, verbose_name=L("结束", "Closed"))
@@ -39,7 +40,9 @@ class Incident(Record):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "hazard"], condition=models.Q(state="open"), name="incident_one_open")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "hazard", "exercise"], condition=models.Q(state="open"), name="incident_one_open")
+        ]
 
 
 class TimelineEntry(models.Model):

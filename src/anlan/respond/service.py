@@ -43,7 +43,7 @@ def _join(warning: HazardWarning) -> Incident | None:
     incident = (
         Incident.objects.select_for_update(of=("self",))
         .select_related("site")
-        .filter(site=warning.site, hazard=warning.hazard, state="open")
+        .filter(site=warning.site, hazard=warning.hazard, exercise=warning.exercise, state="open")
         .first()
     )
     if incident is None:
@@ -52,7 +52,9 @@ def _join(warning: HazardWarning) -> Incident | None:
         incident.cause = [*incident.cause, warning.id]
     if warning.grade > incident.grade and warning.site is not None:
         incident.grade = warning.grade
-        incident.title, incident.title_en = incident_title(warning.site.name, warning.site.name_en, warning.hazard, Grade(warning.grade))
+        incident.title, incident.title_en = incident_title(
+            warning.site.name, warning.site.name_en, warning.hazard, Grade(warning.grade), warning.exercise
+        )
     incident.warning_series = warning.series
     incident.save()
     return incident
@@ -61,7 +63,7 @@ def _join(warning: HazardWarning) -> Incident | None:
 def _open(warning: HazardWarning) -> Incident:
     site = warning.site
     assert site is not None
-    title, title_en = incident_title(site.name, site.name_en, warning.hazard, Grade(warning.grade))
+    title, title_en = incident_title(site.name, site.name_en, warning.hazard, Grade(warning.grade), warning.exercise)
     incident = Incident(
         id=derived_id("inc", warning.series, warning.id),
         division_code=warning.division_code or site.division_code,
@@ -70,6 +72,7 @@ def _open(warning: HazardWarning) -> Incident:
         hazard=warning.hazard,
         site=site,
         grade=warning.grade,
+        exercise=warning.exercise,
         warning_series=warning.series,
         plan_version=plan_for(warning.hazard).version,
         opened_at=warning.issued_at,
@@ -102,7 +105,7 @@ def told(event: Event) -> None:
 
 def in_force(incident: Incident) -> bool:
     """Whether a warning of the incident's site and hazard still stands."""
-    rows = HazardWarning.objects.filter(site_id=incident.site_id, hazard=incident.hazard, state="issued")
+    rows = HazardWarning.objects.filter(site_id=incident.site_id, hazard=incident.hazard, exercise=incident.exercise, state="issued")
     return rows.exclude(kind="lift").exists()
 
 

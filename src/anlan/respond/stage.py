@@ -91,11 +91,12 @@ def next_taker(ladder: Sequence[Answerer], level: str, tried: frozenset[str]) ->
     return min(able, key=lambda a: rank(a.level), default=None)
 
 
-def incident_title(site: str, site_en: str, hazard: str, grade: Grade) -> tuple[str, str]:
+def incident_title(site: str, site_en: str, hazard: str, grade: Grade, exercise: bool = False) -> tuple[str, str]:
     """Title of an incident in both languages."""
     words = {"slope": ("边坡险情", "slope"), "flood": ("积水内涝", "flooding"), "rain": ("强降雨", "heavy rain")}
     zh, en = words.get(hazard, (hazard, hazard))
-    return f"{site} {zh}（{grade.zh}）", f"{site_en or site}: {en} ({grade.word})"
+    mark_zh, mark_en = ("【演练】", "[Exercise] ") if exercise else ("", "")
+    return f"{mark_zh}{site} {zh}（{grade.zh}）", f"{mark_en}{site_en or site}: {en} ({grade.word})"
 
 
 # event type -> sentences; `{…}` are facts that the service fills in

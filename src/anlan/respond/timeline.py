@@ -82,7 +82,7 @@ def incident_of(event: Event) -> Incident | None:
     if event.type == "issue.order.acted":
         hazard = Proposal.objects.filter(pk=event.subject).values_list("hazard", flat=True).first()
     if found is None and site and hazard:
-        found = Incident.objects.filter(site_id=site, hazard=hazard, state="open").first()
+        found = Incident.objects.filter(site_id=site, hazard=hazard, state="open", exercise=False).first()
     return found
 
 

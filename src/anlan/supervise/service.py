@@ -36,9 +36,9 @@ def warning_ended(event: Event) -> None:
 
 @on("notify.step.timed_out")
 def silent_call(event: Event) -> None:
-    """Somebody who had to answer a call did not, within its limit."""
-    step = CallStep.objects.select_related("post", "person", "chain").filter(pk=event.subject).first()
-    if step is None:
+    """Somebody who had to answer a call did not, within its limit (exercises are scored, not punished)."""
+    step = CallStep.objects.select_related("post", "person", "chain__warning").filter(pk=event.subject).first()
+    if step is None or step.chain.warning.exercise:
         return
     limit = step.deadline or SystemClock().now()
     open_case(
@@ -59,9 +59,9 @@ def silent_call(event: Event) -> None:
 
 @on("respond.task.late")
 def late_task(event: Event) -> None:
-    """A task was not done within its limit."""
-    task = Task.objects.select_related("post").filter(pk=event.subject).first()
-    if task is None:
+    """A task was not done within its limit (exercises are scored, not punished)."""
+    task = Task.objects.select_related("post", "incident").filter(pk=event.subject).first()
+    if task is None or (task.incident is not None and task.incident.exercise):
         return
     open_case(
         "late_task",

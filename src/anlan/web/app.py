@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.renderers import BaseRenderer
 
@@ -31,6 +31,11 @@ class FastJson(BaseRenderer):
 def dumps(data: Any) -> bytes:
     """JSON bytes of plain data, NumPy arrays, datetimes (``…Z``)."""
     return orjson.dumps(data, default=_other, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+
+
+def as_json(data: Any, status: int = 200) -> HttpResponse:
+    """A JSON answer of plain data and NumPy columns, never kept by the browser."""
+    return HttpResponse(dumps(data), content_type="application/json", status=status, headers={"Cache-Control": "no-store"})
 
 
 def _other(value: Any) -> Any:

@@ -36,6 +36,8 @@ def status_of(error: AnlanError) -> int:
         return 413
     if isinstance(error, FieldError):
         return 400
+    if word.startswith("unknown_"):
+        return 404
     return 503 if isinstance(error, EngineAway) or error.retry else 400
 
 

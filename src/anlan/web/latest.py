@@ -1,75 +1,33 @@
-"""Latest values as columns: read the workers' blobs, join them, find what changed. Pure but for `fetch`."""
+"""Latest values as columns: what changed, whose they are. Pure (the blobs are read by `collect.store.Latest`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_COLUMNS = (
-    ("station", np.int32),
-    ("quantity", np.int16),
-    ("time_ms", np.int64),
-    ("value", np.float64),
-    ("quality", np.uint8),
-    ("grade", np.int8),
-    ("silent", np.uint8),
-)
-ROW_BYTES = sum(np.dtype(t).itemsize for _, t in _COLUMNS)
+from ..collect.store import Latest
+
+NAMES = tuple(f.name for f in fields(Latest))
 
 
-@dataclass(slots=True)
-class Latest:
-    """Latest value of each series: station number, quantity number, UTC ms, SI value, quality, worst grade, silent."""
-
-    station: NDArray[np.int32]
-    quantity: NDArray[np.int16]
-    time_ms: NDArray[np.int64]
-    value: NDArray[np.float64]
-    quality: NDArray[np.uint8]
-    grade: NDArray[np.int8]
-    silent: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.station)
-
-    def take(self, index: NDArray[np.generic]) -> Latest:
-        """The rows of `index` (mask or positions)."""
-        return Latest(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    def columns(self) -> dict[str, NDArray[np.generic]]:
-        """The columns by name, each contiguous (as orjson wants them)."""
-        return {f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
+def take(latest: Latest, index: NDArray[Any]) -> Latest:
+    """The rows of `index` (mask or positions)."""
+    return Latest(*(getattr(latest, name)[index] for name in NAMES))
 
 
-def decode(data: bytes | memoryview) -> Latest:
-    """The columns of one ``collect_latestblock.data`` (views on it); ValueError when its length does not fit."""
-    n = int(np.frombuffer(data, "<u4", 1)[0]) if len(data) >= 4 else 0
-    if len(data) != 4 + n * ROW_BYTES:
-        raise ValueError(f"latest block of {len(data)} bytes does not hold {n} rows")
-    at = 4
-    columns: list[NDArray[Any]] = []
-    for _, dtype in _COLUMNS:
-        column = np.frombuffer(data, dtype, n, at)
-        columns.append(column)
-        at += column.nbytes
-    return Latest(*columns)
-
-
-def encode(latest: Latest) -> bytes:
-    """Inverse of `decode` (for tests and rehearsals)."""
-    parts = [np.uint32(len(latest)).tobytes()]
-    parts += [np.ascontiguousarray(getattr(latest, name), dtype).tobytes() for name, dtype in _COLUMNS]
-    return b"".join(parts)
+def columns(latest: Latest) -> dict[str, NDArray[Any]]:
+    """The columns by name, each contiguous (as orjson wants them)."""
+    return {name: np.ascontiguousarray(getattr(latest, name)) for name in NAMES}
 
 
 def join(blocks: list[Latest]) -> Latest:
     """All rows of the blocks."""
     if not blocks:
-        return decode(b"\0\0\0\0")
-    return Latest(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Latest)))
+        return Latest.from_bytes([])
+    return Latest(*(np.concatenate([getattr(b, name) for b in blocks]) for name in NAMES))
 
 
 def keys(latest: Latest) -> NDArray[np.int64]:

@@ -14,17 +14,13 @@ from ..base.errors import AnlanError, FieldError
 from ..engines.outbox import acting, emit
 from ..register.scope import Asker
 from . import ledgers as book
-from .app import dumps
+from .app import as_json
 
 router = Router(tags=["ledgers"])
 
 
 def _asker(request: HttpRequest) -> Asker:
     return request.asker  # type: ignore[attr-defined, no-any-return]
-
-
-def _json(data: Any, status: int = 200) -> HttpResponse:
-    return HttpResponse(dumps(data), content_type="application/json", status=status)
 
 
 def _number(asked: dict[str, str], name: str, default: int, largest: int) -> int:
@@ -39,7 +35,7 @@ def _number(asked: dict[str, str], name: str, default: int, largest: int) -> int
 @router.get("/ledgers", summary="All ledgers with their description")
 def list_ledgers(request: HttpRequest) -> HttpResponse:
     """What there is to look at, in menu groups."""
-    return _json([book.describe(name, _asker(request)) for name in book.ledgers()])
+    return as_json([book.describe(name, _asker(request)) for name in book.ledgers()])
 
 
 @router.get("/ledgers/{name}", summary="Rows of a ledger: ?page=&size=&q=&sort=&<column>=&<column>__gte=")
@@ -49,7 +45,7 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
     page, size = _number(asked, "page", 1, 1_000_000), _number(asked, "size", book.PAGE, book.LARGEST_PAGE)
     queryset, understood = book.rows_of(model, _asker(request), asked)
     rows = [book.as_row(r, columns_only=True) for r in queryset[(page - 1) * size : page * size]]
-    return _json(
+    return as_json(
         {"ledger": book.describe(name, _asker(request)), "rows": rows, "total": queryset.count(), "page": page, "size": size, **understood}
     )
 
@@ -72,7 +68,7 @@ def add_row(request: HttpRequest, name: str, given: Body[dict[str, Any]]) -> Htt
         record.full_clean(exclude=["id"])
         record.save(force_insert=True)
         _tell(record, "added")
-    return _json(book.as_row(record), status=201)
+    return as_json(book.as_row(record), status=201)
 
 
 def _tell(record: models.Model, what: str) -> None:
@@ -92,8 +88,8 @@ def detail(request: HttpRequest, name: str, pk: str, on: str = "") -> HttpRespon
     model = book.model_of(name)
     record = book.one(model, _asker(request), pk)
     if not on:
-        return _json({"ledger": book.describe(name, _asker(request)), "row": book.as_row(record)})
-    return _json({"on": on, "row": book.as_it_was(model, pk, _moment(on))})
+        return as_json({"ledger": book.describe(name, _asker(request)), "row": book.as_row(record)})
+    return as_json({"on": on, "row": book.as_it_was(model, pk, _moment(on))})
 
 
 def _moment(text: str) -> datetime:
@@ -109,7 +105,7 @@ def row_history(request: HttpRequest, name: str, pk: str) -> HttpResponse:
     """The audit trail of a record, newest first."""
     model = book.model_of(name)
     book.one(model, _asker(request), pk)
-    return _json(book.history(model, pk))
+    return as_json(book.history(model, pk))
 
 
 @router.patch("/ledgers/{name}/{pk}", summary="Change editable fields; `updated_at` guards against a change in between")
@@ -134,4 +130,4 @@ def change(request: HttpRequest, name: str, pk: str, given: Body[dict[str, Any]]
         record.full_clean()
         record.save()
         _tell(record, "changed")
-    return _json(book.as_row(record))
+    return as_json(book.as_row(record))

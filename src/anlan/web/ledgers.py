@@ -137,7 +137,7 @@ def describe(name: str, asker: Asker) -> dict[str, Any]:
                 "filter": field.name in ledger.filters,
                 "editable": field.name in ledger.editable,
                 "required": field.name in ledger.editable and not field.blank and not field.has_default(),
-                "ref": field.related_model._meta.model_name if isinstance(field, models.ForeignKey) and field.related_model else None,
+                "ledger": field.related_model._meta.model_name if isinstance(field, models.ForeignKey) and field.related_model else None,
             }
         )
     return {
@@ -149,6 +149,7 @@ def describe(name: str, asker: Asker) -> dict[str, Any]:
         "filters": list(ledger.filters),
         "search": list(ledger.search),
         "order": list(ledger.order),
+        "editable": list(ledger.editable),
         "right": ledger.right,
         "may_write": bool(ledger.editable) and ledger.right in asker.rights,
         "actions": list(ledger.actions) if ledger.right in asker.rights else [],

@@ -6,21 +6,22 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from ..base import settings as conf
 from ..base.clock import SystemClock, now_ms
 from ..base.grade import Grade
+from ..collect.store import Latest
 from ..issue.models import HazardWarning, Proposal
 from ..notify.models import Notice
 from ..register.models import Depot, DeskNote, Device, Division, Person, Shelter, Site, Team
 from ..register.scope import Asker, scoped
 from ..respond.models import Task
 from . import terrain
-from .app import dumps
-from .latest import Latest, within
+from .app import as_json
+from .latest import columns, take, within
 from .stations import StationTable, read_latest, stations
 
 router = Router(tags=["map"])
@@ -28,12 +29,8 @@ MOST_LISTED = 5000  # stations that /map/stations lists; beyond it the map uses 
 VOICES = ("loudspeaker", "siren", "terminal")
 WARNING_COLUMNS = (
     *("id", "series", "version", "grade", "hazard", "kind", "title", "title_en", "area", "area_codes"),
-    *("site_id", "issued_at", "expires_at", "exercise"),
+    *("site_id", "issued_at", "expires_at", "exercise", "state"),
 )
-
-
-def _json(data: Any) -> HttpResponse:
-    return HttpResponse(dumps(data), content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 # the ground
@@ -73,7 +70,7 @@ def base(request: HttpRequest) -> HttpResponse:
         if corners
         else None
     )
-    return _json(
+    return as_json(
         {
             "district": {k: district[k] for k in ("code", "name", "name_en")} if district else {"code": code, "name": "", "name_en": ""},
             "divisions": rows,
@@ -99,7 +96,7 @@ class View:
         latest = read_latest()
         at, known = self.table.positions(latest.station)
         keep = known & self.mine[at] if len(self.table.number) else known
-        self.latest: Latest = latest.take(keep)
+        self.latest: Latest = take(latest, keep)
         self.at = at[keep]
         n = len(self.table.number)
         self.grade, self.silent = np.zeros(n, np.int8), np.zeros(n, bool)
@@ -134,7 +131,7 @@ def map_stations(request: HttpRequest) -> HttpResponse:
     text = [names.get(int(n), ("", "", "", "", "")) for n in numbers]
     columns = {key: [t[i] for t in text] for i, key in enumerate(("id", "code", "name", "name_en", "site"))}
     silent = int(view.silent[view.reported].sum())
-    return _json(
+    return as_json(
         {
             "number": numbers,
             **columns,
@@ -155,7 +152,7 @@ def map_stations(request: HttpRequest) -> HttpResponse:
 @router.get("/map/latest", summary="All latest values as columns")
 def map_latest(request: HttpRequest) -> HttpResponse:
     """Every series' latest value in the asker's area (SI values, UTC ms)."""
-    return _json(View(request.asker).latest.columns())  # type: ignore[attr-defined]
+    return as_json(columns(View(request.asker).latest))  # type: ignore[attr-defined]
 
 
 # objects
@@ -178,7 +175,8 @@ def _stations_by_site(view: View) -> dict[str, dict[str, int]]:
 def _sites(asker: Asker, warned: dict[str, int]) -> list[dict[str, Any]]:
     view = View(asker)
     states = _stations_by_site(view)
-    proposed = dict(scoped(Proposal.objects.filter(state__in=("open", "claimed")), asker).values_list("site_id", "grade"))
+    open_ones = scoped(Proposal.objects.filter(state__in=("open", "claimed")), asker).values_list("site_id", "grade", "id")
+    proposed = {site: (grade, pk) for site, grade, pk in open_ones}
     wanted = set(states) | set(proposed) | set(warned)
     rows = scoped(Site.objects.filter(Q(key_target=True) | Q(pk__in=wanted)), asker).values(
         "id", "code", "name", "name_en", "kind", "lon", "lat", "geometry", "warning_area", "division_code", "key_target"
@@ -187,7 +185,9 @@ def _sites(asker: Asker, warned: dict[str, int]) -> list[dict[str, Any]]:
     for row in rows:
         live = states.get(row["id"], {"grade": 0, "live": 0, "silent": 0})
         state = "graded" if live["grade"] else "ok" if live["live"] else "offline" if live["silent"] else "unknown"
-        out.append({**row, **live, "state": state, "proposed": proposed.get(row["id"], 0), "warning": warned.get(row["id"], 0)})
+        grade, proposal = proposed.get(row["id"], (0, None))
+        more = {"state": state, "proposed": grade, "proposal": proposal, "warning": warned.get(row["id"], 0)}
+        out.append({**row, **live, **more})
     return out
 
 
@@ -222,13 +222,13 @@ def objects(request: HttpRequest) -> HttpResponse:
         if w["site_id"]:
             warned[w["site_id"]] = max(warned.get(w["site_id"], 0), w["grade"])
     tasks = scoped(Task.objects.filter(state__in=("sent", "accepted", "doing")), asker).values(
-        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post__name", "post_id"
+        "id", "title", "title_en", "state", "due_at", "lon", "lat", "incident_id", "post_id", post_name=F("post__name")
     )
     people = scoped(Person.objects.filter(lon__isnull=False, seen_at__isnull=False), asker).values(
         "id", "lon", "lat", "seen_at", "on_leave"
     )
     posts = dict(Person.objects.filter(pk__in=[p["id"] for p in people]).values_list("id", "posts__name"))
-    return _json(
+    return as_json(
         {
             "sites": _sites(asker, warned),
             "teams": list(scoped(Team.objects.all(), asker).values("id", "name", "kind", "members", "state", "lon", "lat", "seen_at")),
@@ -237,6 +237,6 @@ def objects(request: HttpRequest) -> HttpResponse:
             "people": [{**p, "post": posts.get(p["id"])} for p in people],
             "loudspeakers": _loudspeakers(asker, [w["id"] for w in warnings]),
             "warnings": warnings,
-            "tasks": [{**t, "late": t["due_at"] < SystemClock().now()} for t in tasks],
+            "tasks": [{**t, "post": t["post_name"], "late": t["due_at"] < SystemClock().now()} for t in tasks],
         }
     )

@@ -24,3 +24,12 @@ class LoginFailure(models.Model):
     account = models.TextField()
     address = models.TextField()
     at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+
+class LetterDone(models.Model):
+    """A dead letter that the operator has dealt with: no longer in the queue, still in the ledger."""
+
+    letter = models.OneToOneField("collect.DeadLetter", primary_key=True, on_delete=models.CASCADE, related_name="done")
+    person = models.ForeignKey("register.Person", null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    note = models.TextField(default="", blank=True)

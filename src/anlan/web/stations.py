@@ -14,7 +14,7 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from .latest import Latest, decode, join
+from ..collect.store import Latest
 
 CHECK_S = 3.0  # how often the register is asked whether it changed
 TABLE_SQL = """select coalesce(string_agg(int4send(s.number) || float8send(s.lon) || float8send(s.lat)
@@ -92,4 +92,4 @@ def read_latest() -> Latest:
     """The latest values of all partitions, straight from the blobs."""
     with connection.cursor() as cursor:
         cursor.execute("select data from collect_latestblock order by partition")
-        return join([decode(bytes(row[0])) for row in cursor.fetchall()])
+        return Latest.from_bytes([bytes(row[0]) for row in cursor.fetchall()])

@@ -21,8 +21,9 @@ import psycopg
 from prometheus_client import Counter, Gauge
 
 from ..base.clock import now_ms, story_speed
+from ..collect.store import Latest
 from ..register.scope import Asker
-from .latest import Latest, changed, decode, join, within
+from .latest import changed, join, take, within
 from .stations import TABLE_SQL, StationTable, table_of
 
 log = logging.getLogger("anlan.web.stream")
@@ -35,6 +36,7 @@ OVERLAP_IDS, OVERLAP_S = 1000, 60  # how far back a resume looks for rows that c
 REPLAY = 2000  # events a resume sends at most; beyond it the client is told to reload
 VALUES_S = 2.0
 MOST_VALUES = 5000  # rows of one `values` event
+SHORT = {"t": "station", "q": "quantity", "v": "value", "at_ms": "time_ms", "quality": "quality", "grade": "grade", "silent": "silent"}
 RETRY_S = (0.5, 1, 2, 5)
 _KEEP: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
 _ROW = "select id, type, subject, division_code, payload::text, payload->>'person', created_at from engines_outbox "
@@ -295,8 +297,8 @@ class _Watch:
         await binary.execute("select partition, written_ms, data from collect_latestblock where partition = any(%s)", [stale])
         fresh = []
         for partition, written, data in await binary.fetchall():
-            block = decode(data)
-            fresh.append(block.take(changed(block, self.blocks.get(partition))))
+            block = Latest.from_bytes([data])
+            fresh.append(take(block, changed(block, self.blocks.get(partition))))
             self.written[partition], self.blocks[partition] = written, block
         first, self.first = self.first, False
         return None if first else join(fresh)
@@ -317,15 +319,16 @@ class _Watch:
         if table is None:
             return b""
         at, known = table.positions(fresh.station)
-        mine = fresh.take(known & within(table.division[at], scopes)) if len(table.number) else fresh.take(known)
+        mine = take(fresh, known & within(table.division[at], scopes) if len(table.number) else known)
         if not len(mine):
             return b""
         total = len(mine)
         if total > MOST_VALUES:  # graded and silent rows first, then the newest
             order = np.lexsort((-mine.time_ms, -mine.silent.astype(np.int8), -mine.grade))[:MOST_VALUES]
-            mine = mine.take(order)
+            mine = take(mine, order)
         clock = {"now_ms": now_ms(), "speed": story_speed()}
-        return frame("values", {**mine.columns(), "changed": total, "sent": len(mine), "clock": clock})
+        columns = {short: np.ascontiguousarray(getattr(mine, name)) for short, name in SHORT.items()}
+        return frame("values", {**columns, "changed": total, "sent": len(mine), "clock": clock})
 
 
 def _event(row: Any) -> bytes:

@@ -198,8 +198,8 @@ def test_a_slow_browser_is_closed_and_others_go_on(real_db, tokens):
 
 
 def test_changed_values_come_within_the_area(real_db, tokens, monkeypatch):
+    from anlan.collect.store import Latest
     from anlan.web import stream
-    from anlan.web.latest import Latest, encode
 
     monkeypatch.setattr(stream, "VALUES_S", 0.1)
     with psycopg.connect(real_db, autocommit=True) as writer:
@@ -213,7 +213,7 @@ def test_changed_values_come_within_the_area(real_db, tokens, monkeypatch):
             writer.execute(
                 "insert into collect_latestblock values (0, %s, %s) on conflict (partition) do update set data = excluded.data, "
                 "written_ms = excluded.written_ms",
-                [encode(block), written],
+                [block.to_bytes(), written],
             )
 
         async def story() -> None:
@@ -224,7 +224,7 @@ def test_changed_values_come_within_the_area(real_db, tokens, monkeypatch):
                 await asyncio.sleep(0.5)
                 store([1.5, 2.5], 2)
                 frame = await browser.until("values")
-                assert frame[2]["station"] == [numbers[0]] and frame[2]["value"] == [1.5]
+                assert frame[2]["t"] == [numbers[0]] and frame[2]["v"] == [1.5]
                 assert frame[2]["clock"]["speed"] == 1.0
                 await browser.close()
 

@@ -1,7 +1,5 @@
 """Commands to devices: announced at commit (``anlan_command``, payload: device id), and their packet identifiers."""
 
-from pathlib import Path
-
 from django.db import migrations
 
 UP = """
@@ -24,9 +22,8 @@ drop function collect_announce_command();
 drop index collect_devicecommand_down;
 drop sequence collect_packet_id;
 """
-BEFORE = "0002_readings" if Path(__file__).with_name("0002_readings.py").exists() else "0001_initial"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("collect", BEFORE)]
+    dependencies = [("collect", "0002_readings")]
     operations = [migrations.RunSQL(UP, DOWN)]

@@ -49,6 +49,11 @@ class Splitter:
         """Bytes held of a packet that is not complete yet."""
         return len(self._held)
 
+    @property
+    def first(self) -> int:
+        """First byte of the packet that is not complete yet; -1 without one."""
+        return self._held[0] if self._held else -1
+
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The packets completed by `data`."""
         if self.error is not None:

@@ -82,8 +82,8 @@ class Connection(asyncio.Protocol):
             self._backlog += packets
         elif self._stage == "new" and packets:
             self._first(packets)
-        elif self._stage == "new" and self._split.waiting > STRANGER_BYTES:
-            self._broken(codec.BadPacket("first packet is too large"))
+        elif self._stage == "new" and (self._split.waiting > STRANGER_BYTES or self._split.first not in (-1, codec.CONNECT << 4)):
+            self._broken(codec.BadPacket("first packet is no CONNECT, or too large"))  # [MQTT-3.1.0-1]
         if self._split.error is not None and self._stage not in ("closed", "login"):
             self._broken(self._split.error)
 
