@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -47,7 +48,7 @@ class Actor:
                     raise
             await asyncio.sleep(WAIT_S)
         if answer.status_code >= 400:
-            raise Refused(method, path, answer.status_code, answer.text[:300])
+            raise Refused(method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
     async def events(self) -> AsyncIterator[tuple[int, str, dict[str, Any]]]:
@@ -68,8 +69,11 @@ class Refused(Exception):
     """The platform refused what an actor asked."""
 
     def __init__(self, method: str, path: str, status: int, text: str):
-        super().__init__(f"{method} {path}: {status} {text}")
+        super().__init__(f"{method} {path}: {status} {text[:300]}")
         self.status = status
+        self.code = ""
+        with contextlib.suppress(ValueError, AttributeError):
+            self.code = str(orjson.loads(text).get("code", ""))
 
 
 async def _parse(stream: httpx.Response) -> AsyncIterator[tuple[int, str, dict[str, Any]]]:

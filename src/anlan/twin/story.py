@@ -20,6 +20,7 @@ from .people import Actor, Refused
 log = logging.getLogger("anlan.story")
 Data = dict[str, Any]
 SIGN_FROM = Grade.ORANGE
+OVERTAKEN = ("respond.bad_step", "notify.already_answered")  # somebody else was first, or an upgrade replaced the task: fine
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Story:
             try:
                 await deed
             except Refused as refused:
-                if refused.status != 409:  # somebody else was first: fine
+                if refused.status != 409 and refused.code not in OVERTAKEN:
                     self.failures.append(f"{what}: {refused}")
                     log.warning("%s: %s", what, refused)
 
@@ -243,7 +244,7 @@ class Story:
             (supervisor, "grade", {"major": False}),
             (supervisor, "order", {"measures": "清除危岩，修复坡面排水，补设挡护", "days": 7}),
             (owner, "rectify", {"note": "施工队进场"}),
-            (owner, "done", {"note": "清方 20 方，排水沟修复，照片齐全", "measures": "危岩已清，排水已通"}),
+            (owner, "rectify", {"note": "清方 20 方，排水沟修复，照片齐全", "measures": "危岩已清，排水已通"}),
             (supervisor, "recheck", {"note": "现场复查合格"}),
             (supervisor, "cancel", {"note": "资料齐全，同意销号"}),
         )

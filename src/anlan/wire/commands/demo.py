@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     told = (data / "demo.told").exists()
     environment = {"ANLAN_LANES": os.environ.get("ANLAN_LANES", "2")}
     if not told:
-        real = time.time_ns() // 1_000_000 + 12_000  # the stack and the district need some seconds first
+        real = time.time_ns() // 1_000_000 + 40_000  # engines, schema and district need so long at the first start
         speed = NIGHT_H * 60 / args.minutes
         environment["ANLAN_STORY"] = f"{real}:{int(real - NIGHT_H * 3.6e6 * (1 - 1 / speed))}:{speed:g}"
     says = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
