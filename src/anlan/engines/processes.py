@@ -215,23 +215,28 @@ class Supervisor:
         child.again_at = now + child.pause
         log.warning("process ended, starting it again", child=child.name, code=code, after_s=round(now - child.started, 1))
 
+    def stop_stage(self) -> None:
+        """Stop the children of the last stage; kill what does not go in its grace time."""
+        stage = self.stages.pop()
+        for child in stage:
+            if child.alive and child.process:
+                child.process.send_signal(child.stop_signal)
+        for child in stage:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(child.grace_s)
+            except subprocess.TimeoutExpired:
+                log.warning("process did not stop, killed", child=child.name)
+                child.process.kill()
+                child.process.wait()
+            self.ready_file(child).unlink(missing_ok=True)
+
     def stop_all(self) -> None:
-        """Stop all children, last stage first; kill what does not go in its grace time."""
+        """Stop all children, last stage first."""
         self.stopping = True
-        for stage in reversed(self.stages):
-            for child in stage:
-                if child.alive and child.process:
-                    child.process.send_signal(child.stop_signal)
-            for child in stage:
-                if child.process is None:
-                    continue
-                try:
-                    child.process.wait(child.grace_s)
-                except subprocess.TimeoutExpired:
-                    log.warning("process did not stop, killed", child=child.name)
-                    child.process.kill()
-                    child.process.wait()
-                self.ready_file(child).unlink(missing_ok=True)
+        while self.stages:
+            self.stop_stage()
         (self.folders.run / "pids.json").unlink(missing_ok=True)
 
 

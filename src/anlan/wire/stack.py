@@ -26,7 +26,7 @@ from ..engines.processes import Child, Supervisor, anlan_command, end_leftovers
 
 # setting, what the JSON line calls it, the port tried first
 PORTS = (("HTTP_PORT", "http", 8600), ("MQTT_PORT", "mqtt", 1883), ("PUSH_PORT", "push", 8601), ("FRAME_PORT", "frame", 8602))
-ROOM_PROCESSES = {"gateway": "collect", "worker": "detect", "desk": "wire", "web": "web"}  # verb: the room whose command it is
+ROOM_PROCESSES = ("gateway", "worker", "desk", "web")  # each is `python -m anlan <verb>`
 
 
 def port_holder(port: int) -> str:
@@ -40,13 +40,17 @@ def port_holder(port: int) -> str:
     return "?"
 
 
+def last_ports(folders: Folders) -> dict[str, int]:
+    """The ports of the last start, so that devices find their server again."""
+    with contextlib.suppress(OSError, ValueError):
+        ports: dict[str, int] = orjson.loads((folders.data / "ports.json").read_bytes())
+        return ports
+    return {}
+
+
 def choose_ports(folders: Folders) -> dict[str, int]:
     """Setting name to port: the setting when given (AnlanError when taken), else last time's, else the usual one, else a free one."""
-    bind = str(conf.get("BIND"))
-    path = folders.data / "ports.json"
-    last: dict[str, int] = {}
-    with contextlib.suppress(OSError, ValueError):
-        last = orjson.loads(path.read_bytes())
+    bind, last = str(conf.get("BIND")), last_ports(folders)
     chosen = {}
     for setting, _, first in PORTS:
         wanted = int(conf.get(setting))
@@ -60,7 +64,7 @@ def choose_ports(folders: Folders) -> dict[str, int]:
                 port=wanted,
             )
         chosen[setting] = port
-    write_json(path, {**chosen, "NATS": last.get("NATS", 0)})
+    write_json(folders.data / "ports.json", {**last, **chosen})
     return chosen
 
 
@@ -91,11 +95,9 @@ class Stack:
             left = end_leftovers(self.folders)
             if left:
                 self.says(f"已结束上次遗留的进程 · ended what was left running: {', '.join(left)}")
-            ports = choose_ports(self.folders)
-            self.environment.update({f"ANLAN_{name}": str(port) for name, port in ports.items()})
             self._start_engines()
             prepared = self._prepare()
-            self._start_rooms()
+            ports = self._start_rooms()
             self.info = {**self._addresses(ports), **prepared, "data": str(self.folders.data), "pids": self.supervisor.pids()}
             write_json(self.folders.run / "up.json", {k: v for k, v in self.info.items() if k not in ("token", "devices", "login")})
         except BaseException:
@@ -125,10 +127,9 @@ class Stack:
         ensure_lanes(log_url)
 
     def _nats(self) -> EmbeddedNats:
-        path = self.folders.data / "ports.json"
-        ports = orjson.loads(path.read_bytes())
-        log = EmbeddedNats(self.folders, free_port(ports["NATS"]))
-        write_json(path, {**ports, "NATS": log.port})
+        ports = last_ports(self.folders)
+        log = EmbeddedNats(self.folders, free_port(ports.get("NATS", 0)))
+        write_json(self.folders.data / "ports.json", {**ports, "NATS": log.port})
         return log
 
     def _prepare(self) -> dict[str, Any]:
@@ -152,12 +153,20 @@ class Stack:
         facts: dict[str, Any] = orjson.loads(done.stdout.splitlines()[-1])
         return facts
 
-    def _start_rooms(self) -> None:
+    def _start_rooms(self) -> dict[str, int]:
+        """Start the rooms' processes; the ports. A port that somebody took since it was found free is chosen again."""
         self.says("启动网关、研判、值守台与网页 · starting gateway, worker, desk and web")
-        rooms_folder = Path(__file__).parents[1]
-        known = [name for name, room in ROOM_PROCESSES.items() if (rooms_folder / room / "commands" / f"{name}.py").exists()]
-        rooms = [Child(name, anlan_command(name), dict(self.environment), ready_s=120.0) for name in known]
-        self.supervisor.start_stage(rooms)
+        for attempt in range(4):
+            ports = choose_ports(self.folders)
+            self.environment.update({f"ANLAN_{name}": str(port) for name, port in ports.items()})
+            try:
+                self.supervisor.start_stage([Child(n, anlan_command(n), dict(self.environment), ready_s=120.0) for n in ROOM_PROCESSES])
+                return ports
+            except AnlanError as error:
+                if "port_taken" not in error.en or attempt == 3:
+                    raise
+                self.supervisor.stop_stage()
+        raise AssertionError("unreachable")
 
     def add(self, *children: Child) -> None:
         """Start further processes with this installation's environment and wait until they are ready."""
