@@ -65,7 +65,7 @@ def test_nothing_the_description_allows_makes_a_call_fail(api):
             answer = case.call(headers=headers)
             transaction.set_rollback(True)
         seen[answer.status_code] += 1
-        if answer.status_code >= 500 and answer.status_code != 503:
+        if answer.status_code >= 500:
             failures.append(f"{case.method} {case.formatted_path} -> {answer.status_code} {answer.content[:200]!r}")
         elif answer.status_code >= 400:
             said = json.loads(answer.content)
@@ -76,7 +76,7 @@ def test_nothing_the_description_allows_makes_a_call_fail(api):
         if operation.path == WRITES_ELSEWHERE:
             continue
 
-        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @settings(max_examples=5, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
         @given(case=operation.as_strategy())
         def one(case) -> None:
             check(case)
