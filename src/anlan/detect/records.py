@@ -155,7 +155,7 @@ def write_forecasts(
         evidence = plain(p.evidence | {"reasons": [asdict(reason) for reason in p.reasons]})
         rows.append(
             (name, place.division_code, now, now, cause, place.station, place.site, p.forecaster, from_ms(p.made_ms), *dates,
-             Jsonb({}), Jsonb(evidence), p.zh, p.en)
+             Jsonb({}), Jsonb(plain(evidence)), p.zh, p.en)
         )  # fmt: skip
         payload = {
             "station": place.station, "site": place.site, "p10_ms": p.p10_ms, "p50_ms": p.p50_ms, "p90_ms": p.p90_ms,
