@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -84,7 +85,9 @@ def places(connection: psycopg.Connection[Any], stations: Sequence[int]) -> dict
 
 
 def plain(value: Any) -> Any:
-    """JSON-ready: numbers that JSON does not know become null."""
+    """JSON-ready: NumPy scalars become Python's, numbers that JSON does not know become null."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -155,7 +158,7 @@ def write_forecasts(
         evidence = plain(p.evidence | {"reasons": [asdict(reason) for reason in p.reasons]})
         rows.append(
             (name, place.division_code, now, now, cause, place.station, place.site, p.forecaster, from_ms(p.made_ms), *dates,
-             Jsonb({}), Jsonb(plain(evidence)), p.zh, p.en)
+             Jsonb({}), Jsonb(evidence), p.zh, p.en)
         )  # fmt: skip
         payload = {
             "station": place.station, "site": place.site, "p10_ms": p.p10_ms, "p50_ms": p.p50_ms, "p90_ms": p.p90_ms,
