@@ -106,7 +106,7 @@ def test_same_or_lower_evidence_is_inhibited_higher_becomes_an_upgrade(place):
     assert check(service.cap(lifted.id)).valid and b"Cancel" in service.cap(lifted.id)
     with pytest.raises(AnlanError) as twice:
         service.lift(second.id, place.commander, "再解除")
-    assert twice.value.code == "issue.not_in_force"
+    assert twice.value.code == "issue.already_ended"
     assert moved() is None, "what was lifted keeps quiet for an hour"
 
 

@@ -13,10 +13,12 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from django.db import close_old_connections, connection
+
+from ..base.clock import SystemClock
 
 Reconciler = Callable[[datetime], int]
 LOCK_SPACE = 0x414E4C  # first key of the two-key advisory locks; see docs/architecture.md
@@ -66,7 +68,7 @@ def run_once(timed: Timed, now: datetime | None = None) -> int | None:
         if not cursor.fetchone()[0]:
             return None
     try:
-        return timed.function(now or datetime.now(UTC))
+        return timed.function(now or SystemClock().now())
     finally:
         if connection.is_usable():
             with connection.cursor() as cursor:

@@ -59,7 +59,7 @@ def _proposal(request: HttpRequest, proposal_id: str) -> dict[str, Any]:
 def _warning(request: HttpRequest, warning_id: str) -> HazardWarning:
     row = scoped(HazardWarning.objects.select_related("signed_by"), _asker(request)).filter(pk=warning_id).first()
     if row is None:
-        raise AnlanError("issue.unknown_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
+        raise AnlanError("issue.no_such_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
     return row
 
 

@@ -31,10 +31,10 @@ OPEN = ("open", "claimed")
 
 
 def locked(proposal_id: str) -> Proposal:
-    """The proposal, locked for this transaction; ``issue.unknown_proposal`` when there is none."""
+    """The proposal, locked for this transaction; ``issue.no_such_proposal`` when there is none."""
     found = Proposal.objects.select_for_update(of=("self",)).select_related("site").filter(pk=proposal_id).first()
     if found is None:
-        raise AnlanError("issue.unknown_proposal", f"没有预警建议 {proposal_id}", f"there is no proposal {proposal_id}", status=404)
+        raise AnlanError("issue.no_such_proposal", f"没有预警建议 {proposal_id}", f"there is no proposal {proposal_id}", status=404)
     return found
 
 

@@ -6,7 +6,7 @@ Runs inside the caller's transaction (an event handler, or `acting`); every chan
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -182,7 +182,7 @@ def _act_on_orders(proposal: str, seen: Picture, hazard: str, grade: Grade, now:
         if order["hazard"] not in ("", hazard) or grade < order["grade"]:
             continue
         actions = [a if isinstance(a, dict) else {"action": str(a)} for a in order["actions"]]
-        commands = [c for action in actions for c in _commands(order["id"], proposal, seen, grade, action, now)]
+        commands = [c for action in actions for c in _commands(order["id"], proposal, seen, grade, action)]
         DeviceCommand.objects.bulk_create(commands, ignore_conflicts=True)
         payload = {
             "order": order["id"],
@@ -197,7 +197,7 @@ def _act_on_orders(proposal: str, seen: Picture, hazard: str, grade: Grade, now:
         emit("issue.order.acted", proposal, payload, division_code=seen.place.division_code, cause=[order["id"], proposal], key=key)
 
 
-def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: dict[str, Any], now: datetime) -> list[DeviceCommand]:
+def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: dict[str, Any]) -> list[DeviceCommand]:
     devices = Device.objects.filter(site_id=seen.place.id, kind=action.get("device_kind", "siren"), enabled=True).only(
         "id", "division_code"
     )
@@ -210,7 +210,7 @@ def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: di
             device_id=device.id,
             action=action["action"],
             payload={**extra, "grade": grade.word, "site": seen.place.name, "automatic": True},
-            expires_at=now + timedelta(minutes=COMMAND_MINUTES),
+            expires_at=datetime.now(UTC) + timedelta(minutes=COMMAND_MINUTES),  # devices live in real time, not in a story's
         )
         for device in devices
     ]

@@ -113,10 +113,10 @@ def consequence(site: Site, grade: Grade) -> dict[str, Any]:
 
 
 def proposal_view(proposal_id: str, asker: Asker) -> dict[str, Any]:
-    """`GET /api/proposals/{id}`; ``issue.unknown_proposal`` when there is none in the asker's area."""
+    """`GET /api/proposals/{id}`; ``issue.no_such_proposal`` when there is none in the asker's area."""
     p = Proposal.objects.select_related("site", "claimed_by", "decided_by").filter(pk=proposal_id).first()
     if p is None or not visible(p.division_code, asker):
-        raise AnlanError("issue.unknown_proposal", f"没有预警建议 {proposal_id}", f"there is no proposal {proposal_id}", status=404)
+        raise AnlanError("issue.no_such_proposal", f"没有预警建议 {proposal_id}", f"there is no proposal {proposal_id}", status=404)
     site, facts = p.site, p.evidence
     findings = Finding.objects.filter(pk__in=p.cause).select_related("station").order_by("-at")[:20]
     forecast = Forecast.objects.filter(pk__in=[c for c in p.cause if c.startswith("fcst-")]).order_by("-made_at").first()

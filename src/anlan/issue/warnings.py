@@ -26,10 +26,10 @@ CAP_SENDER = "anlan@localhost.localdomain"
 
 
 def locked(warning_id: str) -> HazardWarning:
-    """The version, locked; ``issue.unknown_warning`` when there is none."""
+    """The version, locked; ``issue.no_such_warning`` when there is none."""
     found = HazardWarning.objects.select_for_update(of=("self",)).select_related("site").filter(pk=warning_id).first()
     if found is None:
-        raise AnlanError("issue.unknown_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
+        raise AnlanError("issue.no_such_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
     return found
 
 
@@ -84,7 +84,7 @@ def _demand_in_force(warning: HazardWarning) -> None:
     zh, en = words.get(warning.state, ("不在生效", "is not in force"))
     name = newest.signed_by.name if newest.signed_by and warning.state != "expired" else "系统"
     raise AnlanError(
-        "issue.not_in_force",
+        "issue.already_ended",
         f"该预警{zh}（{name}，{beijing(newest.issued_at)}），请刷新",
         f"the warning {en} ({beijing(newest.issued_at)} Beijing time); look again",
         status=409,
@@ -261,8 +261,8 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
 
 
 def cap(warning_id: str) -> bytes:
-    """The version as CAP 1.2 XML; ``issue.unknown_warning`` when there is none."""
+    """The version as CAP 1.2 XML; ``issue.no_such_warning`` when there is none."""
     warning = HazardWarning.objects.select_related("site").filter(pk=warning_id).first()
     if warning is None:
-        raise AnlanError("issue.unknown_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
+        raise AnlanError("issue.no_such_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
     return formats()["cap12"].write(draft_of(warning))

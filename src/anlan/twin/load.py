@@ -79,7 +79,7 @@ def load(seed: int, full: bool, data: Path, live: int = 300) -> Loaded:
     load_divisions([DISTRICT], actor=ACTOR)
     rows = [
         {"code": d.code, "name": d.name, "street_code": d.code[:9], "street": Division.objects.get(code=d.code[:9]).name}
-        for d in Division.objects.filter(code__startswith=DISTRICT, level="village")
+        for d in Division.objects.filter(code__startswith=DISTRICT, level="village").order_by("code")
     ]
     district = make_district(seed, rows, full)
     reporting = choose_live(district, live)
@@ -289,11 +289,10 @@ def _accounts(district: District, password: dict[str, str]) -> dict[str, dict[st
     for actor, post in story_posts(district).items():
         person = Person.objects.get(id=_id("person", post))
         if person.user is None:
-            user, _ = users.objects.get_or_create(username=actor)
+            user, _ = users.objects.get_or_create(username="demo-admin" if actor == "admin" else actor)
             user.set_password(password[actor])
-            user.is_staff = user.is_superuser = actor == "admin"
             user.save()
             person.user = user
             person.save(update_fields=["user"])
-        out[actor] = {"username": actor, "password": password[actor], "person": person.id}
+        out[actor] = {"username": person.user.get_username(), "password": password[actor], "person": person.id}
     return out

@@ -24,6 +24,6 @@ def load_services() -> None:
 
 def forecasts(lookback: Any) -> list[Any]:
     """What every forecaster says of a look-back window: handed to the worker, because detect does not import forecast."""
-    from .forecast.contract import forecasts as found
+    from ..forecast.contract import forecasts as found
 
     return list(found(lookback))

@@ -1,1 +1,1 @@
-"""Plug-ins of this room, found by scan: one file or folder each."""
+"""Channels, one file each, found by scan."""

@@ -1,0 +1,1 @@
+"""CLI verbs of this room, found by scan."""
