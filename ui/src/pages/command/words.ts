@@ -1,0 +1,5 @@
+import type { Words } from '@/kit/words'
+export default {
+  nav: ['指挥', 'Command'], none: ['此刻没有在办的事件', 'No open incident'], noneHint: ['红色、橙色预警签发后自动立案', 'A signed red or orange warning opens one'], tasks: ['任务', 'Tasks'], count: ['办结 {d} · 在办 {o} · 迟 {l}', 'done {d} · open {o} · late {l}'], doneIn: ['办结 {n}', 'Done {n}'], timeline: ['经过', 'Timeline'], calls: ['叫应', 'Calls'], warning: ['预警', 'Warning'], response: ['状态', 'State'], since: ['已过', 'Elapsed'], evacuated: ['已转移', 'Out'], opened: ['在办', 'Open'], closed: ['已结束', 'Closed'], began: ['{t} 立案', 'opened {t}'], choose: ['选择事件', 'Choose an incident'],
+  sent: ['已派未接', 'sent, not accepted'], accepted: ['已接', 'accepted'], doing: ['在做', 'doing'], done: ['办结', 'done'], refused: ['退回', 'refused'], cancelled: ['取消', 'cancelled'], due: ['限 {t}', 'by {t}'], escalated: ['已上报 {n} 次', 'escalated {n}×'], accept: ['接办', 'Accept'], finish: ['办结', 'Done'], result: ['结果一句话', 'Result in one sentence'], noCalls: ['没有叫应', 'No calls'], noTimeline: ['还没有记录', 'Nothing yet'], toTrace: ['来龙去脉', 'Trace'], warnings: ['预警版本', 'Warning versions'], noTasks: ['没有任务', 'No tasks'],
+} satisfies Words
