@@ -3,7 +3,7 @@ import type { Trace, TraceNode } from '@/api/types'
 import { ms } from '@/kit/time'
 
 export type Group = 'sense' | 'issue' | 'notify' | 'respond' | 'supervise'
-const KIND: Record<string, Group> = { reading: 'sense', finding: 'sense', find: 'sense', forecast: 'sense', fcst: 'sense', proposal: 'issue', prop: 'issue', warning: 'issue', warn: 'issue', hazardwarning: 'issue', order: 'issue', consultation: 'issue', cons: 'issue', notice: 'notify', note: 'notify', receipt: 'notify', chain: 'notify', callchain: 'notify', step: 'notify', callstep: 'notify', cmd: 'notify', command: 'notify', devicecommand: 'notify', incident: 'respond', inc: 'respond', task: 'respond', hazard: 'supervise', haz: 'supervise', case: 'supervise' }
+const KIND: Record<string, Group> = { read: 'sense', reading: 'sense', over: 'sense', cmd_: 'notify', hstep: 'supervise', finding: 'sense', find: 'sense', forecast: 'sense', fcst: 'sense', proposal: 'issue', prop: 'issue', warning: 'issue', warn: 'issue', hazardwarning: 'issue', order: 'issue', consultation: 'issue', cons: 'issue', notice: 'notify', note: 'notify', receipt: 'notify', chain: 'notify', callchain: 'notify', step: 'notify', callstep: 'notify', cmd: 'notify', command: 'notify', devicecommand: 'notify', incident: 'respond', inc: 'respond', task: 'respond', hazard: 'supervise', haz: 'supervise', case: 'supervise' }
 export const groupOf = (kind: string): Group => KIND[kind.toLowerCase()] ?? 'respond'
 export interface Link extends TraceNode { group: Group; first: boolean; span: number; back: boolean }
 

@@ -99,7 +99,7 @@ export function angleOption(angle: Columns | undefined, rain: Readings | null, f
     ],
   }
 }
-/** Inverse velocity with fit, fan and the p10–p90 window. SI in (s/m), h/mm out. */
+/** Inverse velocity with fit, fan and the p10–p90 window. h/m in, h/mm out. */
 export function inverseOption(r: Readings | null, now: number, lang: Lang, w: Words): Record<string, unknown> {
   const inverse = r?.judged.inverse_velocity
   const f = r?.judged.forecast
@@ -108,10 +108,9 @@ export function inverseOption(r: Readings | null, now: number, lang: Lang, w: Wo
   const first = points[0]?.[0] ?? now - 6 * 3600_000
   const end = f?.p90 ? Math.min(f.p90 + 0.06 * (f.p90 - first), now + 3 * (now - first)) : now + 0.2 * (now - first)
   const most = Math.max(...points.map((p) => p[1]), 1e-9) * 1.12
-  const unit = scaleOf(most)
   const fan = fit && f?.p10 && f.p90 ? [[fit.t0_ms, fit.v0 * 0.93], [f.p10, 0], [f.p90, 0], [fit.t0_ms, fit.v0 * 1.07]] : null
   return {
-    animation: false, grid: { left: 44, right: 16, top: 10, bottom: 24 }, tooltip: { ...tooltip(lang) }, xAxis: timeAxis(first, end, true), yAxis: valueAxis({ min: 0, max: most, axisLabel: { ...axisText(), formatter: (v: number) => figure(v * unit, v ? 2 : 0) } }),
+    animation: false, grid: { left: 44, right: 16, top: 10, bottom: 24 }, tooltip: { ...tooltip(lang) }, xAxis: timeAxis(first, end, true), yAxis: valueAxis({ min: 0, max: most, axisLabel: { ...axisText(), formatter: (v: number) => figure(v * TO_H_PER_MM, v ? 2 : 0) } }),
     series: [
       ...(fan ? [{ name: '_fan', type: 'custom', silent: true, data: [0], z: 1, renderItem: (_: unknown, api: { coord: (p: number[]) => number[] }) => ({ type: 'polygon', shape: { points: fan.map((p) => api.coord(p as number[])) }, style: { fill: token('--red-text'), opacity: 0.2 } }) }] : []),
       ...(fit ? [{ name: '_fit', type: 'line', showSymbol: false, silent: true, data: [[fit.t0_ms, fit.v0], [fit.t1_ms, fit.v1]], lineStyle: { color: token('--red-text'), width: 1.6 }, z: 4 }] : []),
@@ -121,9 +120,9 @@ export function inverseOption(r: Readings | null, now: number, lang: Lang, w: Wo
     ],
   }
 }
-/** s/m (per-second SI) and h/m (per-hour) both occur: values below 1e5 are taken as h/m; h/mm = h/m ÷ 1000 and s/m ÷ 3.6e6. */
-const scaleOf = (most: number): number => (most < 1e5 ? 1e-3 : 1 / 3.6e6)
-/** Velocity bars, coloured by what has been passed. SI in (m/s or m/h as sent), mm/h out. */
+/** Hours per metre, as sent, to hours per millimetre, as shown. */
+const TO_H_PER_MM = 1e-3
+/** Velocity bars, coloured by what has been passed. `factor` turns what was sent (m/h) into what is shown (mm/h). */
 export function velocityOption(v: Columns | undefined, factor: number, from: number, to: number, limits: Band[], lang: Lang, w: Words): Record<string, unknown> {
   const points = v ? v.time_ms.flatMap((at, i) => (v.value[i] == null ? [] : [[at, v.value[i]! * factor] as [number, number]])) : []
   const top = Math.max(...points.map((p) => p[1]), 0.5) * 1.25
