@@ -124,18 +124,19 @@ def map_stations(request: HttpRequest) -> HttpResponse:
     if more:
         listed = listed[np.lexsort((-view.time_ms[listed], ~view.silent[listed], -view.grade[listed]))[:MOST_LISTED]]
     numbers = view.table.number[listed]
-    names: dict[int, tuple[str, str, str, str, str]] = {}
+    names: dict[int, tuple[str, str, str, str]] = {}
     with connection.cursor() as cursor:
-        cursor.execute("select number, id, code, name, name_en, site_id from register_station where number = any(%s)", [numbers.tolist()])
+        cursor.execute("select number, id, code, name, name_en from register_station where number = any(%s)", [numbers.tolist()])
         names = {row[0]: row[1:] for row in cursor.fetchall()}
-    text = [names.get(int(n), ("", "", "", "", "")) for n in numbers]
-    columns = {key: [t[i] for t in text] for i, key in enumerate(("id", "code", "name", "name_en", "site"))}
+    text = [names.get(int(n), ("", "", "", "")) for n in numbers]
+    words = {key: [t[i] for t in text] for i, key in enumerate(("id", "code", "name", "name_en"))}
     silent = int(view.silent[view.reported].sum())
     return as_json(
         {
             "number": numbers,
-            **columns,
-            "kind": [view.table.kinds[k - 1] if k else "" for k in view.table.kind[listed]],
+            **words,
+            "site": [view.table.sites[i] for i in view.table.site[listed]],
+            "kind": [view.table.kinds[k] for k in view.table.kind[listed]],
             "lon": view.table.lon[listed],
             "lat": view.table.lat[listed],
             "state": [STATES[s] for s in view.state(listed)],
@@ -159,17 +160,16 @@ def map_latest(request: HttpRequest) -> HttpResponse:
 
 
 def _stations_by_site(view: View) -> dict[str, dict[str, int]]:
+    """Worst grade and numbers of live and silent stations of every site that has reported."""
     at = np.flatnonzero(view.reported)
-    numbers = view.table.number[at].tolist()
-    with connection.cursor() as cursor:
-        cursor.execute("select number, site_id from register_station where number = any(%s)", [numbers])
-        site_of = dict(cursor.fetchall())
-    found: dict[str, dict[str, int]] = {}
-    for i, number in zip(at.tolist(), numbers, strict=True):
-        row = found.setdefault(site_of.get(number, ""), {"grade": 0, "live": 0, "silent": 0})
-        row["grade"] = max(row["grade"], int(view.grade[i]))
-        row["silent" if view.silent[i] else "live"] += 1
-    return found
+    site, n = view.table.site[at], len(view.table.sites)
+    grade = np.zeros(n, np.int8)
+    np.maximum.at(grade, site, view.grade[at])
+    silent = np.bincount(site, view.silent[at], n).astype(int)
+    total = np.bincount(site, minlength=n)
+    here = np.flatnonzero(total)
+    rows = zip(here.tolist(), grade[here].tolist(), silent[here].tolist(), total[here].tolist(), strict=True)
+    return {view.table.sites[i]: {"grade": g, "live": t - s, "silent": s} for i, g, s, t in rows}
 
 
 def _sites(asker: Asker, warned: dict[str, int]) -> list[dict[str, Any]]:

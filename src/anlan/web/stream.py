@@ -306,12 +306,9 @@ class _Watch:
     async def _refresh_table(self) -> None:
         if time.monotonic() - self.table_at < 30:
             return
-        cursor = await self.reader.execute("select array_agg(distinct kind) from register_station")
-        kinds = (await cursor.fetchone() or [None])[0] or []
         binary = self.reader.cursor(binary=True)
-        await binary.execute(TABLE_SQL, [kinds])
-        row = await binary.fetchone()
-        self.table, self.table_at = table_of(bytes(row[0]) if row else b"", kinds, ""), time.monotonic()
+        await binary.execute(TABLE_SQL)
+        self.table, self.table_at = table_of(await binary.fetchone(), ""), time.monotonic()
 
     def frame(self, fresh: Latest, scopes: tuple[str, ...]) -> bytes:
         """The `values` event for these scopes; empty when nothing of it is theirs."""

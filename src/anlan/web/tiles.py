@@ -22,10 +22,11 @@ from .map import STATES, View
 
 router = Router(tags=["map"])
 FRESH_S = 10.0  # grades in tiles may be this old; the live ones come by the stream
-KEPT = 4096  # tiles kept
+KEPT_BYTES = 32 * 1024 * 1024  # of tiles kept
 MAX_ZOOM = 22
 
 _lock = threading.Lock()
+_kept = [0]  # bytes in `_tiles`
 _points: OrderedDict[tuple[str, tuple[str, ...]], tuple[float, str, mvt.Points]] = OrderedDict()
 _tiles: OrderedDict[tuple[str, str, int, int, int], bytes] = OrderedDict()
 
@@ -42,24 +43,13 @@ def _station_points(asker: Asker) -> tuple[str, mvt.Points]:
         y,
         number,
         {
-            "id": (np.arange(len(at)), _Numbers(number)),  # type: ignore[dict-item]
             "grade": (grade, [0, 1, 2, 3, 4]),
-            "kind": (view.table.kind[at].astype(np.int64), ["", *view.table.kinds]),
+            "kind": (view.table.kind[at].astype(np.int64), list(view.table.kinds)),
             "state": (state, list(STATES)),
         },
         grade * 4 + (state == 2) * 2 + (state != 3),
     )
     return stamp.hexdigest(), points
-
-
-class _Numbers:
-    """Station numbers as the value list of an attribute, without a Python list of all of them."""
-
-    def __init__(self, numbers: np.ndarray):
-        self.numbers = numbers
-
-    def __getitem__(self, at: int) -> int:
-        return int(self.numbers[at])
 
 
 def _site_points(asker: Asker) -> tuple[str, mvt.Points]:
@@ -118,9 +108,11 @@ def tile_bytes(name: str, version: str, points: mvt.Points, z: int, x: int, y: i
             return _tiles[place]
     data = gzip.compress(mvt.tile(name, points, z, x, y), 4, mtime=0)
     with _lock:
-        _tiles[place] = data
-        while len(_tiles) > KEPT:
-            _tiles.popitem(last=False)
+        if place not in _tiles:
+            _tiles[place] = data
+            _kept[0] += len(data)
+        while _kept[0] > KEPT_BYTES and len(_tiles) > 1:
+            _kept[0] -= len(_tiles.popitem(last=False)[1])
     return data
 
 
