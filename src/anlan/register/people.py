@@ -25,7 +25,9 @@ class Division(models.Model):
     lat = models.FloatField(null=True, blank=True)
     geometry = models.JSONField(null=True, blank=True)  # GeoJSON geometry, WGS-84
     schematic = models.BooleanField(default=True, verbose_name=L("示意边界", "Schematic outline"))
-    LEDGER = Ledger("行政区划", "Divisions", ("code", "name", "level"), ("level",), ("code", "name"), ("code",))
+    LEDGER = Ledger(
+        "行政区划", "Divisions", ("code", "name", "level"), ("level",), ("code", "name"), ("code",), ("code", "name", "name_en")
+    )
 
     def __str__(self) -> str:
         return self.name
