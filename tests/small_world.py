@@ -147,7 +147,7 @@ class World:
             )
             step = CallStep(
                 chain=chain,
-                order=1,
+                order=100 + chain.steps.count(),  # after those that notify itself calls
                 post=self.posts[level],
                 person=self.people[level],
                 state="calling",

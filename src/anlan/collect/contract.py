@@ -127,11 +127,11 @@ class Transport(ABC):
         return
 
 
-def bind(host: str, wanted: int, preferred: int) -> socket.socket:
-    """A bound socket: port `wanted`, or with 0 `preferred` and else any free one; AnlanError when it is taken."""
+def bind(host: str, wanted: int, *preferred: int) -> socket.socket:
+    """A bound socket: port `wanted`, or with 0 the first of `preferred` that is free, else any; AnlanError when it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     error: OSError | None = None
-    for port in [wanted] if wanted else [preferred, 0]:
+    for port in [wanted] if wanted else [*preferred, 0]:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setblocking(False)

@@ -49,7 +49,7 @@ class Line:
                 await self._drop()
                 raise EngineAway("PostgreSQL", str(error).strip()[:200] or type(error).__name__) from None
 
-    async def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    async def rows(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of one statement in its own transaction."""
         async with self.transaction() as connection:
             cursor = await connection.execute(sql, values, prepare=True)

@@ -59,7 +59,7 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         tls = tls_context()
-        listeners = [(t, bind(conf.get("BIND"), conf.get(t.setting), t.default_port)) for t in self.transports]
+        listeners = self._bind()
         starting = loop.create_task(self._start(listeners, tls))
         stopped = loop.create_task(stop.wait())
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,6 +73,21 @@ class Gateway:
         await stopped
         await self._stop(front)
         return 0
+
+    def _bind(self) -> list[tuple[Transport, socket.socket]]:
+        """A listener per transport; with free choice the port of the last time, so that devices find a restarted gateway."""
+        path = self.data / "run" / "gateway-ports.json"
+        last: dict[str, int] = {}
+        with contextlib.suppress(OSError, ValueError):
+            last = {str(k): int(v) for k, v in json.loads(path.read_text()).items()}
+        found = []
+        for transport in self.transports:
+            before = [last[transport.name]] if transport.name in last else []
+            found.append((transport, bind(conf.get("BIND"), conf.get(transport.setting), *before, transport.default_port)))
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({t.name: listener.getsockname()[1] for t, listener in found}))
+        return found
 
     async def _start(self, listeners: list[tuple[Transport, socket.socket]], tls: Any) -> Front:
         directory = Directory(self.database_url, conf.get("LANES"))

@@ -27,15 +27,15 @@ GROUP_S, AWAY_S = 0.02, 1.0  # between two commits; between two spool writes whi
 
 _ADD = """
 insert into collect_deadletter (id, division_code, created_at, updated_at, cause, code, source, device, topic, payload, zh, en, count)
-values (%(id)s, %(division)s, to_timestamp(%(at_ms)s / 1000.0), now(), '{}', %(code)s, %(source)s, %(device)s, %(topic)s,
-        %(payload)s, %(zh)s, %(en)s, %(count)s)
+values (%(id)s, %(division)s, to_timestamp(%(at_ms)s / 1000.0), to_timestamp(%(at_ms)s / 1000.0), '{}', %(code)s, %(source)s,
+        %(device)s, %(topic)s, %(payload)s, %(zh)s, %(en)s, %(count)s)
 on conflict (id) do """
-_COUNT = _ADD + "update set count = collect_deadletter.count + excluded.count, updated_at = now()"
+_COUNT = _ADD + "update set count = collect_deadletter.count + excluded.count, updated_at = excluded.updated_at"
 _ONCE = _ADD + "nothing"
 _EVENT = """
 insert into engines_outbox (key, type, subject, division_code, payload, cause, created_at)
 values ('collect.letter.added:' || %(id)s, 'collect.letter.added', %(id)s, %(division)s,
-        jsonb_build_object('code', %(code)s::text, 'device', %(device)s::text), '{}', now())
+        jsonb_build_object('code', %(code)s::text, 'device', %(device)s::text), '{}', to_timestamp(%(at_ms)s / 1000.0))
 on conflict (key) do nothing"""
 
 

@@ -37,7 +37,8 @@ with given as (
     returning 1
 )
 insert into engines_outbox (key, type, subject, division_code, payload, cause, created_at)
-select t || ':' || w.device_id || ':' || w.seen_ms, t, w.device_id, w.division_code, jsonb_build_object('address', w.address), '{}', now()
+select t || ':' || w.device_id || ':' || w.seen_ms, t, w.device_id, w.division_code, jsonb_build_object('address', w.address), '{}',
+    to_timestamp(w.seen_ms / 1000.0)
 from wanted w left join before b using (device_id)
 cross join lateral (select case when w.online then 'collect.device.connected' else 'collect.device.disconnected' end) k(t)
 where w.online is distinct from coalesce(b.online, false)

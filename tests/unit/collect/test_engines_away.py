@@ -105,3 +105,30 @@ def test_a_taken_port_is_said(real_db, nats, tmp_path):
         gateway.start(wait=False)
         assert gateway.process.wait(20) == 1
         assert f"127.0.0.1:{port}" in gateway.log() and "collect.port_taken" in gateway.log()
+
+
+def test_a_story_runs_in_the_past(real_db, nats, tmp_path):
+    """Times of readings, expiries and records follow the house's clock, not the machine's or the database's."""
+    from datetime import timedelta
+
+    from anlan.base.clock import from_ms, now_ms
+    from anlan.collect.service import command
+    from anlan.register.models import Device
+
+    from .gateway_kit import Raw
+
+    device = register(1, prefix="tale")[0]
+    now, day = now_ms(), 86_400_000
+    with GatewayProcess(tmp_path, real_db, nats, ANLAN_STORY=f"{now}:{now - day}:1") as gateway, Raw(gateway.at("mqtt")) as client:
+        client.connect(device)
+        client.publish("up/tale-0", {"t": now - day, "v": {"tilt": 1}}, pid=1)
+        client.publish("up/tale-0", {"t": now, "v": {"tilt": 1}}, pid=2)
+        assert client.receive() == (0x40, b"\0\1") and client.receive() == (0x40, b"\0\2")
+        assert [row[2] for row in stored(nats)] == [now - day]
+        assert letters(real_db) == [("collect.future_time", "tale-0", 1)]
+        client.send(subscribe("down/tale-0"))
+        assert client.receive()[0] == 0x90
+        row = command(Device.objects.get(pk=device["id"]), "play", {}, from_ms(now - day) + timedelta(hours=1))
+        assert client.receive()[0] == 0x32
+        row.refresh_from_db()
+        assert row.sent_at < from_ms(now - day) + timedelta(hours=1)
