@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.apps import apps
 from django.db import connection, models
 
@@ -18,6 +19,7 @@ from ..base.clock import SystemClock, from_ms
 from ..base.errors import AnlanError
 from ..base.ids import kind_of, parse_reading_id
 from ..base.quantity import BY_NUMBER
+from ..collect.store import readings
 from ..engines.records import Record
 from ..register.models import Station
 from .models import Hazard, HazardStep
@@ -165,6 +167,11 @@ class _Walk:
             zh = f"读数 {place.name if place else station} {known.zh if known else quantity}"
             en = f"Reading, {(place.name_en or place.name) if place else station}, {known.en.lower() if known else quantity}"
             facts = {"station": place.id if place else "", "quantity": known.name if known else quantity, "time_ms": ms}
+            value = value_of(station, quantity, ms) if known and len(parsed) <= MANY else None
+            if known and value is not None:
+                shown = f"{value[0] * known.shown_factor:.4g} {known.shown_unit or known.unit}"
+                zh, en = f"{zh} {shown}", f"{en} {shown}"
+                facts |= {"value": value[0], "unit": known.unit, "quality": value[1]}
             self.nodes[number] = _bare(number, "read", zh, en) | {"at": from_ms(ms), "facts": facts}
 
     def _add_steps(self, hazard: Hazard) -> None:
@@ -179,6 +186,23 @@ class _Walk:
             self.nodes[number] = node
             self.edges.add((before, number))
             before, began = number, step.at
+
+
+class _Plain:
+    """Django's connection with psycopg's own cursors: Django's bind on the client, which has no binary results."""
+
+    def cursor(self, *, binary: bool = False, row_factory: Any = None) -> psycopg.Cursor[Any]:
+        """A cursor of the store's kind."""
+        connection.ensure_connection()
+        made: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection, row_factory=row_factory)
+        made.format = psycopg.pq.Format.BINARY if binary else psycopg.pq.Format.TEXT
+        return made
+
+
+def value_of(station: int, quantity: int, time_ms: int) -> tuple[float, int] | None:
+    """The stored value (SI) and quality of one reading, or None when it is not stored any more."""
+    found = readings(_Plain(), station, quantity, time_ms, time_ms)  # type: ignore[arg-type]
+    return (float(found.value[0]), int(found.quality[0])) if len(found.value) else None
 
 
 def _bare(number: str, kind: str, zh: str, en: str) -> dict[str, Any]:

@@ -307,6 +307,25 @@ def test_the_way_forward_uses_its_index(world):
     assert "detect_finding_cause" in plan
 
 
+def test_readings_tell_their_value(world):
+    from django.db import connection
+
+    from anlan.base.quantity import BY_NAME
+    from anlan.register.models import Station
+    from anlan.supervise.service import trace
+
+    world.finding()
+    number, quantity = Station.objects.get(code="C2").number, BY_NAME["crack_width"].number
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into reading (time_ms, value, station, quantity, quality) values (%s, 0.0135, %s, %s, 0)",
+            [1781416800000, number, quantity],
+        )
+    node = trace(f"read-{number}.{quantity}.1781416800000")["nodes"][0]
+    assert node["facts"]["value"] == 0.0135 and node["title"].endswith("13.5 mm") and "裂缝 C2" in node["title"]
+    assert "value" not in trace(f"read-{number}.{quantity}.5")["nodes"][0]["facts"]
+
+
 def test_unknown_ids(world):
     from anlan.supervise.service import trace
 
