@@ -84,18 +84,6 @@ def test_no_ledger_shows_rows_of_another_area(client, world):
 
 PAGES = ["map/objects", "map/stations", "map/latest", "desk/queue", "proposals", "warnings"]
 PAGES += ["letters", "hazards", "cases", "incidents", "tasks"]
-    "map/objects",
-    "map/stations",
-    "map/latest",
-    "desk/queue",
-    "proposals",
-    "warnings",
-    "letters",
-    "hazards",
-    "cases",
-    "incidents",
-    "tasks",
-)
 
 
 @pytest.mark.parametrize("page", PAGES)
