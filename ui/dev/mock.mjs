@@ -11,17 +11,17 @@ import { horns, objects, proposal, queue, signed, stations } from './mock/story.
 const port = Number(process.argv[2] ?? 8765)
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 const TYPE = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.html': 'text/html; charset=utf-8', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' }
-const me = { person: { id: 'person-1', name: '陈值守' }, roles: [{ role: 'commander', zh: '白班 · 值守长', en: 'Day · Duty lead', division_code: '440303' }], rights: Object.fromEntries(['sign', 'command', 'notify', 'supervise', 'respond', 'claim', 'consult', 'register', 'admin', 'analyse'].map((r) => [r, ['440303']])), scopes: ['440303'], demo: true, csrf: 'x' }
+const me = { person: { id: 'person-1', name: '陈值守' }, roles: [{ role: 'commander', zh: '白班 · 值守长', en: 'Day · Duty lead', division_code: '440303' }], rights: Object.fromEntries(['sign', 'command', 'notify', 'supervise', 'respond', 'claim', 'consult', 'register', 'admin', 'analyse'].map((r) => [r, ['440303']])), scopes: ['440303'], demo: true, csrf: 'x', clock: { now_ms: Date.now(), speed: 1 } }
 let logged = !process.argv.includes('--login')
 const clients = new Set()
 let eventId = 1
 export const emit = (type, subject, payload = {}) => { const frame = `id: ${eventId++}\nevent: ${type}\ndata: ${JSON.stringify({ subject, payload, division_code: '440303', at: new Date().toISOString() })}\n\n`; clients.forEach((c) => c.write(frame)) }
-setInterval(() => clients.forEach((c) => c.write(`event: values\ndata: ${JSON.stringify({ t: [1, 2, 3], v: [0.07, 0.02, 0.04] })}\n\n`)), 2000)
+setInterval(() => clients.forEach((c) => c.write(`event: values\ndata: ${JSON.stringify({ t: [1, 2, 3], q: [2, 2, 1], v: [0.07, 0.02, 0.04], at_ms: [Date.now(), Date.now(), Date.now()], clock: { now_ms: Date.now(), speed: 1 } })}\n\n`)), 2000)
 
-const columns = () => { const keys = ['number', 'id', 'code', 'name', 'name_en', 'kind', 'site', 'lon', 'lat', 'state', 'grade', 'age_s']; return { ...Object.fromEntries(keys.map((k) => [k, stations.map((s) => s[k])])), total: 2846, live: 2846, offline: 12 } }
+const columns = () => { const keys = ['number', 'id', 'code', 'name', 'name_en', 'kind', 'site', 'lon', 'lat', 'state', 'grade', 'age_s']; return { ...Object.fromEntries(keys.map((k) => [k, stations.map((s) => s[k])])), total: 2846, live: 2834, offline: 12 } }
 function api(method, path, q, body) {
   let m
-  if (path === '/me') return logged ? me : [401, { code: 'web.login', zh: '请先登录', en: 'please log in' }]
+  if (path === '/me') return logged ? { ...me, clock: { now_ms: Date.now(), speed: 1 } } : [401, { code: 'web.login', zh: '请先登录', en: 'please log in' }]
   if (path === '/login') { if (body.password === 'wrong') return [401, { code: 'web.login', zh: '账号或密码不对', en: 'wrong user name or password' }]; logged = true; return me }
   if (path === '/logout') { logged = false; return {} }
   if (path === '/map/base') return base

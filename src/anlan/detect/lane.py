@@ -32,6 +32,8 @@ SNAPSHOT_ROWS = 1_000_000  # or have so many rows,
 SNAPSHOT_AGE_S = 60.0  # or be this old
 LATEST_S = 1.0  # latest values of a partition are written at most this often, two partitions a transaction
 CURSOR_S = 5.0  # the cursor alone (only ticks came) is written this often
+CONFIG_TRIES = 10  # the announcement may be faster than the commit of another desk
+NUMBERS = {"tick": "now_ms", "config": "version"}  # the number each control message carries
 BATCH_BYTES = 8 * 1024 * 1024
 
 
@@ -140,7 +142,9 @@ class Lane:
                 log.error("the log no longer has all messages since the snapshot", lane=self.lane, wanted=self.seq + 1, has=messages[0][0])
                 self.puller.put_back(messages[len(within) :])
             self._frozen = {partition for _, partition, _ in waiting}
-            await self._digest(within, Batch(self.seq, self.stage.table), replay=True)
+            rest = within
+            while rest:
+                rest = await self._digest(rest, Batch(self.seq, self.stage.table), replay=True)
             if len(within) < len(messages):
                 self.seq = limit
             await asyncio.sleep(0)
@@ -267,16 +271,18 @@ class Lane:
 
     async def _control(self, data: bytes, batch: Batch, replay: bool) -> bool:
         """Obey a control message; true when the settings changed."""
+        kind, number = "?", None
         try:
-            message = json.loads(data[8:]) if data[:8] == config.CONTROL else None
-            kind = message["kind"] if message else None
-            if kind == "tick":
-                self._keep(self.stage.tick(int(message["now_ms"])), batch, replay)  # type: ignore[index]
-                return False
-            if kind == "config":
-                return await self._configure(int(message["version"]), batch, replay)  # type: ignore[index]
-        except (ValueError, KeyError, TypeError):
-            kind = None
+            message = json.loads(data[8:]) if data[:8] == config.CONTROL else {}
+            kind = message.get("kind", "?")
+            number = int(message[NUMBERS[kind]])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        if kind == "tick" and number is not None:
+            self._keep(self.stage.tick(number), batch, replay)
+            return False
+        if kind == "config" and number is not None:
+            return await self._configure(number, batch, replay)
         if not replay:
             batch.letters.append(
                 Letter(
@@ -293,8 +299,13 @@ class Lane:
             return False
         await self.foresight.drained(self.lane)
         loop = asyncio.get_running_loop()
-        table = await loop.run_in_executor(self._thread, config.load, self.committer.connection, self.lane, version)
-        if table is None:
+        for _ in range(CONFIG_TRIES):
+            table = await loop.run_in_executor(self._thread, config.load, self.committer.connection, self.lane, version)
+            if table is not None:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            log.error("settings announced that are not in the database", lane=self.lane, version=version)
             return False
         self.stage.configure(table)
         log.info("settings taken", lane=self.lane, version=version, series=len(table), thresholds=len(table.thresholds.id))

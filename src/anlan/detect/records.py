@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -84,7 +85,9 @@ def places(connection: psycopg.Connection[Any], stations: Sequence[int]) -> dict
 
 
 def plain(value: Any) -> Any:
-    """JSON-ready: numbers that JSON does not know become null."""
+    """JSON-ready: NumPy scalars become Python's, numbers that JSON does not know become null."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import signal
 import time
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,6 +22,7 @@ from ..base.clock import now_ms
 from ..base.errors import AnlanError
 from ..collect import hours
 from ..engines.nats import connect_for_ever
+from ..engines.processes import announce_ready
 from . import warm
 from .commit import ACTOR, KEEPALIVE, Committer, Fenced
 from .foresight import Foresight
@@ -36,6 +34,7 @@ from .stage import detectors
 log = structlog.get_logger("anlan.worker")
 ALIVE_SPACE = 0x414E4C57  # shared advisory lock that every living worker holds
 BEAT_S = 0.5
+SETTINGS_S = 5.0  # how long being ready waits for the first settings
 FLOOD_S = 3.0  # a rate above HOT_INDEX_RATE for so long drops the hot indexes
 
 
@@ -55,6 +54,7 @@ class Worker:
         self._last_beat = time.monotonic()
         self._flood_since = 0.0
         self._ready = False
+        self._began = time.monotonic()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT (or `stop`)."""
@@ -182,11 +182,12 @@ class Worker:
         held = [self.running.get(lane) for lane in self.lanes]
         if self._ready or not all(lane is not None and lane.replayed.is_set() for lane in held):
             return
+        settled = all(lane is not None and lane.stage.table.version for lane in held)
+        if not settled and time.monotonic() - self._began < SETTINGS_S:
+            return  # the desk is about to announce the lanes' settings
         self._ready = True
         log.info("worker ready", lanes=sorted(self.running))
-        path = os.environ.get("ANLAN_READY_FILE")
-        if path:
-            Path(path).write_text(json.dumps({"pid": os.getpid(), "lanes": sorted(self.running)}))
+        announce_ready(lanes=sorted(self.running))
 
 
 def _line(error: Exception) -> str:

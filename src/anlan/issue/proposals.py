@@ -6,12 +6,12 @@ Runs inside the caller's transaction (an event handler, or `acting`); every chan
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from ..base.clock import SystemClock, to_ms
+from ..base.clock import SystemClock, story_speed, to_ms
 from ..base.grade import Grade
 from ..base.ids import derived_id, new_id
 from ..collect.models import DeviceCommand
@@ -210,7 +210,8 @@ def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: di
             device_id=device.id,
             action=action["action"],
             payload={**extra, "grade": grade.word, "site": seen.place.name, "automatic": True},
-            expires_at=datetime.now(UTC) + timedelta(minutes=COMMAND_MINUTES),  # devices live in real time, not in a story's
+            expires_at=SystemClock().now()
+            + timedelta(minutes=COMMAND_MINUTES * story_speed()),  # a device has real minutes, also in a story
         )
         for device in devices
     ]

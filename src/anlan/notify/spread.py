@@ -7,13 +7,13 @@ done twice gives the same notice ids and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from django.db.models import F, Q
 
-from ..base.clock import SystemClock
+from ..base.clock import SystemClock, story_speed
 from ..base.plugin import scan
 from ..collect.models import DeviceCommand
 from ..collect.service import command
@@ -140,7 +140,7 @@ def hands(warning: HazardWarning) -> Hands:
             found = acted.exclude(state__in=("failed", "expired", "cancelled")).values_list("id", flat=True).first()
             if found:  # a standing order has let it sound already
                 return str(found)
-        expires = datetime.now(UTC) + timedelta(minutes=COMMAND_MINUTES)  # devices live in real time, not in a story's
+        expires = SystemClock().now() + timedelta(minutes=COMMAND_MINUTES * story_speed())  # a device has real minutes, also in a story
         return command(Device.objects.get(pk=device_id), action, payload, expires, cause).id
 
     return Hands(send)

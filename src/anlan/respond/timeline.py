@@ -75,15 +75,20 @@ def incident_of(event: Event) -> Incident | None:
     if payload.get("incident"):
         return Incident.objects.filter(pk=payload["incident"]).first()
     warning = payload.get("warning") or (event.subject if event.type.startswith("issue.warning.") else "")
-    found = Incident.objects.filter(cause__contains=[warning]).order_by("-opened_at").first() if warning else None
-    if found is None and payload.get("series"):
-        found = Incident.objects.filter(warning_series=payload["series"]).order_by("-opened_at").first()
+    found = _of_series(str(warning), str(payload.get("series") or "")) if warning or payload.get("series") else None
     site, hazard = payload.get("site"), payload.get("hazard")
     if event.type == "issue.order.acted":
         hazard = Proposal.objects.filter(pk=event.subject).values_list("hazard", flat=True).first()
     if found is None and site and hazard:
         found = Incident.objects.filter(site_id=site, hazard=hazard, state="open", exercise=False).first()
     return found
+
+
+def _of_series(warning_id: str, series: str) -> Incident | None:
+    """The incident that holds any version of a warning (a lift is a version of its own)."""
+    series = series or HazardWarning.objects.filter(pk=warning_id).values_list("series", flat=True).first() or ""
+    versions = list(HazardWarning.objects.filter(series=series).values_list("pk", flat=True)) if series else [warning_id]
+    return Incident.objects.filter(cause__overlap=versions).order_by("-opened_at").first()
 
 
 def _facts(event: Event) -> dict[str, Any]:

@@ -13,7 +13,9 @@ Data = dict[str, Any]
 PLOT: tuple[tuple[str, str, str], ...] = (
     ("reading", "读数落盘，设备收到确认", "reading stored, device answered"),
     ("finding", "研判：切线角、速度增量、位移过关", "finding: tangent angle, velocity increment and displacement pass their gates"),
+    ("forecast_reading", "预报所据读数", "the reading a failure window rests on"),
     ("forecast", "预报失稳时间窗", "failure window forecast"),
+    ("first_warning", "首次预警签发", "first warning signed"),
     ("proposal", "形成预警建议，待人签发", "proposal waits for a signature"),
     ("siren_order", "常备指令：警报器即响", "standing order: the siren sounds"),
     ("siren_played", "警报器回执：在响", "siren's own receipt: sounding"),
@@ -38,6 +40,7 @@ PLOT: tuple[tuple[str, str, str], ...] = (
     ("case", "沉默立案问责", "the silent call is a case"),
     ("case_decided", "问责处理", "case decided"),
     ("incident_closed", "事件结案", "incident closed with its review"),
+    ("flood_reading", "易涝点读数", "a reading of the underpass"),
     ("flood_finding", "易涝点：水深过阈", "underpass: depth over its threshold"),
     ("flood_warning", "易涝点预警签发", "flood warning signed"),
 )

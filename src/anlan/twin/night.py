@@ -18,7 +18,7 @@ NIGHT_H = 8.0  # length of the story
 HISTORY_H = 240.0  # hourly memory that a slope's logger sends at the start
 FAIL_H = 7.4  # the key slope fails
 ACCEL_H = 11.0  # after accelerating for so long
-STORM_PEAK_H, STORM_MM, STORM_H = 3.2, 210.0, 8.0
+STORM_PEAK_H, STORM_MM, STORM_H = 3.2, 60.0, 8.0
 Floats = NDArray[np.float64]
 
 
@@ -54,8 +54,8 @@ def track(quantity: str, station: str, role: str, seed: int) -> Track:
         return Track(t, tips)
     if quantity == "water_depth":
         t = np.arange(0, NIGHT_H + 1e-9, 1 / 60)
-        gain = 9.0 if role == "floods" else rng.uniform(0.2, 1.2)
-        depth = road_depth(t, rain_rate(t), 0.025, gain, 0.6)
+        gain = 100.0 if role == "floods" else rng.uniform(1.0, 7.0)
+        depth = road_depth(t, rain_rate(t), 0.018, gain, 0.6)
         return Track(t[::2], np.maximum(depth + rng.normal(0, 0.002, len(t)), 0)[::2])
     t = np.arange(0, NIGHT_H + 1e-9, 1 / 12)
     base, noise = {

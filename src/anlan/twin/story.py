@@ -46,7 +46,8 @@ class Story:
     book: Book
     failures: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    red: str = ""  # id of the red warning of the slope
+    red: str = ""  # id of the first red warning of the slope
+    warnings: set[str] = field(default_factory=set)  # all versions of the slope's warning
     _deeds: set[asyncio.Task[None]] = field(default_factory=set)
     _seen: set[int] = field(default_factory=set)
     _decided: set[tuple[str, int]] = field(default_factory=set)
@@ -83,22 +84,26 @@ class Story:
     def on_detect_finding_raised(self, subject: str, p: Data, at: str) -> None:
         """The first red of the slope, the first orange of the road."""
         if p.get("site") == self.cast.slope and p.get("hazard") == "slope" and p.get("grade", 0) >= Grade.RED:
-            if not self.book.has("finding"):
-                self.act(self._reading_of(subject), "trace of the finding")
-            self.book.write("finding", at, subject, None)
+            self._with_reading("finding", "reading", subject, at)
         if p.get("site") == self.cast.road and p.get("hazard") == "flood" and p.get("grade", 0) >= Grade.ORANGE:
-            self.book.write("flood_finding", at, subject, None)
+            self._with_reading("flood_finding", "flood_reading", subject, at)
 
-    async def _reading_of(self, finding: str) -> None:
-        found = await self.cast.actors["admin"].get(f"/api/trace/{finding}")
+    def _with_reading(self, key: str, reading: str, record: str, at: str, **facts: Any) -> None:
+        """A judgement, and (looked up) the newest reading that it rests on."""
+        if not self.book.has(key):
+            self.act(self._reading_of(record, reading), f"trace of {record}")
+        self.book.write(key, at, record, None, **facts)
+
+    async def _reading_of(self, record: str, key: str) -> None:
+        found = await self.cast.actors["admin"].get(f"/api/trace/{record}")
         node = max((n for n in found["nodes"] if n["id"].startswith("read-")), key=lambda n: n["at"], default=None)
         if node:
-            self.book.write("reading", node["at"], node["id"], None)
+            self.book.write(key, node["at"], node["id"], None)
 
     def on_forecast_forecast_made(self, subject: str, p: Data, at: str) -> None:
         """The failure window of the slope."""
         if p.get("site") == self.cast.slope:
-            self.book.write("forecast", at, subject, None, p10_ms=p.get("p10_ms"), p90_ms=p.get("p90_ms"))
+            self._with_reading("forecast", "forecast_reading", subject, at, p10_ms=p.get("p10_ms"), p90_ms=p.get("p90_ms"))
 
     # warned
 
@@ -134,9 +139,13 @@ class Story:
 
     def on_issue_warning_issued(self, subject: str, p: Data, at: str) -> None:
         """A warning is in force."""
-        if p.get("site") == self.cast.slope and p.get("hazard") == "slope" and p.get("grade", 0) >= Grade.RED:
-            self.red = subject
-            self.book.write("warning", at, subject, None)
+        if p.get("site") == self.cast.slope and p.get("hazard") == "slope":
+            self.warnings.add(subject)
+            self.book.write("first_warning", at, subject, None, grade=p.get("grade"))
+            if p.get("grade", 0) >= Grade.RED and not self.red:
+                self.red = subject
+                self.book.write("warning", at, subject, None)
+                self.act(self._doors(subject), "the inspector's round", 60)
         if p.get("site") == self.cast.road and p.get("hazard") == "flood":
             self.book.write("flood_warning", at, subject, None)
 
@@ -144,24 +153,24 @@ class Story:
 
     def on_notify_notice_queued(self, subject: str, p: Data, at: str) -> None:
         """Somebody is told."""
-        if p.get("warning") != self.red or not self.red:
-            return
-        self.book.write("notice", at, subject, None)
-        if p.get("recipient", "").startswith("household-") and hash_share(subject) < 0.85:
-            wait = 60 + 900 * hash_share(subject[::-1])
-            self.act(self._door(subject, hash_share(subject) < 0.7), f"door of {subject}", wait)
+        if self.red and p.get("warning") == self.red:
+            self.book.write("notice", at, subject, None)
 
-    async def _door(self, notice: str, moves: bool) -> None:
-        """The grid inspector at a door: seen and understood, and mostly moved out."""
+    async def _doors(self, warning: str) -> None:
+        """The grid inspector from door to door: most are told, most of those move out, some never answer."""
         inspector = self.cast.actors["grid"]
-        await inspector.post(f"/api/notices/{notice}/confirm", {"text": "入户当面告知"})
-        if moves:
-            await asyncio.sleep(300 / story_speed())
-            await inspector.post(f"/api/notices/{notice}/act", {"text": "已转移至避灾点"})
+        reach = await inspector.get(f"/api/warnings/{warning}/reach")
+        for cell in [c for b in reach["buildings"] for c in b["cells"] if not c["unreachable"]]:
+            notice, luck = cell["notice"], hash_share(cell["id"])
+            if luck < 0.85:
+                await inspector.post(f"/api/notices/{notice}/confirm", {"text": "入户当面告知"})
+            if luck < 0.7:
+                await inspector.post(f"/api/notices/{notice}/act", {"text": "已转移至避灾点"})
+            await asyncio.sleep(20 / story_speed())
 
     def on_notify_receipt_added(self, subject: str, p: Data, at: str) -> None:
         """One fact more in the ledger."""
-        if p.get("warning") != self.red:
+        if not self.red or p.get("warning") != self.red:
             return
         fact, household = p.get("fact"), p.get("recipient", "").startswith("household-")
         if fact == "device" and p.get("channel") == "loudspeaker":
@@ -176,7 +185,7 @@ class Story:
     def on_notify_step_called(self, subject: str, p: Data, at: str) -> None:
         """Somebody is called: the secretary of the slope stays silent, everybody else answers."""
         actor = self.cast.by_person(p.get("person", ""))
-        if p.get("warning") == self.red and self.red:
+        if p.get("warning") in self.warnings:
             if actor and actor.name == "secretary":
                 self.book.write("call", at, subject, None)
                 return
@@ -192,7 +201,7 @@ class Story:
 
     def on_notify_step_answered(self, subject: str, p: Data, at: str) -> None:
         """Somebody answers."""
-        if p.get("warning") == self.red and self.red:
+        if p.get("warning") in self.warnings and self.book.has("call_next"):
             self.book.write("call_answered", at, f"{subject}:answered", None, step_id=subject)
 
     # commanded

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AFTER_H = 24.0  # sensors go on after the night, at their own rhythm, for so long
 LAST_DUE_S = 150.0  # real seconds that the last steps may take after the story's end
-ROOTS = ("reading", "flood_finding")
+ROOTS = ("reading", "forecast_reading", "flood_reading")
 SKETCH = {"spikes": 0.03, "stuck": 0.03, "jump": 0.03, "drift": 0.03, "dies": 0.05}  # share of live slope series
 
 

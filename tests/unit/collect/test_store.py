@@ -129,3 +129,19 @@ def test_flood_drops_the_index_and_reading_still_works(real_db):
     with psycopg.connect(real_db, autocommit=True) as connection:
         assert hours.drop_hot_indexes(connection) == 5 and hours.drop_hot_indexes(connection) == 0
     assert get(real_db, 2).value.tolist() == [2.0]
+
+
+def test_everything_streams_each_series_once(real_db):
+    from anlan.collect.everything import all_readings
+
+    ensure(real_db, NOW)
+    put(real_db, [1, 1, 2], [NOW - HOUR_MS, NOW - HOUR_MS, NOW - 50 * DAY_MS], [1.0, 9.0, 2.0])
+    seal(real_db, NOW + 3 * HOUR_MS)
+    put(real_db, [3, 2, 1, 1], [NOW + 1, NOW, NOW, NOW - HOUR_MS], [3.0, 4.0, 5.0, 8.0])
+    got = [(key, rows.time_ms.tolist(), rows.value.tolist()) for key, rows in all_readings(real_db, 0, 1 << 60)]
+    assert got == [
+        ((1, 1), [NOW - HOUR_MS, NOW], [1.0, 5.0]),
+        ((2, 1), [NOW - 50 * DAY_MS, NOW], [2.0, 4.0]),
+        ((3, 1), [NOW + 1], [3.0]),
+    ]
+    assert [key for key, _ in all_readings(real_db, NOW, NOW)] == [(1, 1), (2, 1)]

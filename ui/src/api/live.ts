@@ -2,6 +2,7 @@
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { ApiError, get } from './http'
 import { onBack, onEvent } from './stream'
+import { clockNow } from '@/kit/time'
 
 export interface Live<T> { data: ShallowRef<T | null>; at: Ref<number>; error: ShallowRef<ApiError | null>; loading: Ref<boolean>; refresh: () => Promise<void> }
 
@@ -13,6 +14,7 @@ export function live<T>(path: () => string | null, events: string[] = [], gapMs 
   const loading = ref(true)
   let turn = 0
   let wanted = 0
+  let asked = 0
   let timer = 0
   async function refresh(): Promise<void> {
     const p = path()
@@ -27,7 +29,8 @@ export function live<T>(path: () => string | null, events: string[] = [], gapMs 
       const answer = await get<T>(p)
       if (mine !== turn) return
       data.value = answer
-      at.value = Date.now()
+      at.value = clockNow()
+      asked = Date.now()
       error.value = null
     } catch (e) {
       if (mine !== turn) return
@@ -43,7 +46,7 @@ export function live<T>(path: () => string | null, events: string[] = [], gapMs 
     wanted = window.setTimeout(() => {
       wanted = 0
       void refresh()
-    }, Math.max(60, gapMs - (Date.now() - at.value)))
+    }, Math.max(60, gapMs - (Date.now() - asked)))
   }
   const offEvent = onEvent((e) => events.some((t) => e.type.startsWith(t)) && soon())
   const offBack = onBack(soon)

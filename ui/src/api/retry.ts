@@ -1,6 +1,7 @@
 /** Answers given without a network are kept on this device and sent when it is back: an answer counts only once (each has a key). */
 import { reactive } from 'vue'
 import { ApiError, post } from './http'
+import { clockNow } from '@/kit/time'
 
 export interface Kept { key: string; path: string; body: Record<string, unknown>; at: number; tries: number; words: string }
 const PLACE = 'anlan.kept'
@@ -18,7 +19,7 @@ let running = false
 
 /** Sends now, or keeps for later when nobody answers. Resolves 'sent' or 'kept'; a refusal by the server is thrown. */
 export async function sendOrKeep(path: string, body: Record<string, unknown>, words: string): Promise<'sent' | 'kept'> {
-  const item: Kept = { key: crypto.randomUUID?.() ?? String(Math.random()).slice(2), path, body, at: Date.now(), tries: 0, words }
+  const item: Kept = { key: crypto.randomUUID?.() ?? String(Math.random()).slice(2), path, body, at: clockNow(), tries: 0, words }
   try {
     await post(path, { ...body, said_at: new Date(item.at).toISOString() })
     return 'sent'

@@ -3,7 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { get, post, setCsrf } from './http'
 import { startStream, stopStream } from './stream'
-import { setSkew } from '@/kit/time'
+import { setClock } from '@/kit/time'
 import type { Me } from './types'
 
 export const useSession = defineStore('session', () => {
@@ -14,7 +14,7 @@ export const useSession = defineStore('session', () => {
     try {
       me.value = await get<Me>('/me')
       setCsrf(me.value.csrf ?? '')
-      if (me.value.now) setSkew(Date.parse(me.value.now))
+      setClock(me.value.clock)
       startStream()
     } catch {
       me.value = null

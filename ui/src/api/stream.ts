@@ -1,8 +1,9 @@
 /** The live stream: server-sent events with resume. Each event is handed on once, by its outbox id; the state of the line is visible. */
 import { reactive } from 'vue'
+import { clockNow, setClock } from '@/kit/time'
 
 export interface LiveEvent { id: number; type: string; subject: string; payload: Record<string, unknown>; division_code: string; at: string }
-export interface LiveValues { t: number[]; v: number[]; q?: (number | string)[]; at_ms?: number[]; [column: string]: unknown }
+export interface LiveValues { t: number[]; q: number[]; v: number[]; at_ms: number[]; quality?: number[]; grade?: number[]; silent?: number[]; clock?: { now_ms: number; speed: number } }
 
 /** Drops repeats: ids rise; a resumed stream may send a few again. Keeps a small set for ids out of order. */
 export class Dedup {
@@ -21,7 +22,7 @@ export class Dedup {
   }
 }
 
-export const line = reactive({ state: 'connecting' as 'connecting' | 'live' | 'lost', since: Date.now(), heardAt: 0, attempt: 0, retryAt: 0, server: true })
+export const line = reactive({ state: 'connecting' as 'connecting' | 'live' | 'lost', since: Date.now(), heardAt: 0, attempt: 0, retryAt: 0, server: true, picture: clockNow() })
 
 type EventHandler = (event: LiveEvent) => void
 type ValuesHandler = (values: LiveValues) => void
@@ -44,6 +45,7 @@ let watchdog = 0
 
 function heard(): void {
   line.heardAt = Date.now()
+  line.picture = clockNow()
   if (line.state !== 'live') {
     const back = line.attempt > 0
     line.state = 'live'
@@ -85,6 +87,7 @@ function open(): void {
     heard()
     try {
       const values = JSON.parse((e as MessageEvent<string>).data) as LiveValues
+      setClock(values.clock)
       valueHandlers.forEach((h) => h(values))
     } catch {
       // as above

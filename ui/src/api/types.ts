@@ -2,23 +2,24 @@
 
 export type GradeValue = number | string | null
 export interface Named { id: string; name: string; name_en?: string }
-export interface Me { person: Named | null; roles: { role: string; zh: string; en: string; division_code: string }[]; rights: Record<string, string[]>; scopes: string[]; demo: boolean; csrf: string; shift?: { role: string; zh?: string; en?: string } | null; now?: string }
+export interface Me { person: Named | null; roles: { role: string; zh: string; en: string; division_code: string }[]; rights: Record<string, string[]>; scopes: string[]; demo: boolean; csrf: string; administrator?: boolean; clock?: { now_ms: number; speed: number } }
 
 export interface Division { code: string; name: string; name_en?: string; level: string; geometry: GeoJSON.Geometry | null; lon: number | null; lat: number | null; schematic: boolean }
 export interface MapBase {
   district: { code: string; name: string; name_en?: string } | null
   divisions: Division[]
-  terrain: { url?: string; tiles?: string; minzoom?: number; maxzoom?: number; bounds?: [number, number, number, number] } | null
+  terrain: { url?: string; tiles?: string | string[]; minzoom?: number; maxzoom?: number; bounds?: [number, number, number, number]; tile_size?: number } | null
   center: [number, number] | null
   zoom: number | null
   layers: Record<string, unknown>
+  bounds?: [number, number, number, number] | null
   demo: boolean
 }
 export interface StationColumns { number: number[]; id: string[]; code: string[]; name: string[]; name_en: string[]; kind: string[]; site: string[]; lon: number[]; lat: number[]; state: string[]; grade: GradeValue[]; age_s: (number | null)[]; total: number; live: number; offline: number }
-export interface MapSite extends Named { code?: string; kind: string; lon: number; lat: number; grade: GradeValue; state: string; geometry?: GeoJSON.Geometry | null; key_target?: boolean; proposal?: string | null }
-export interface MapPlace extends Named { lon: number; lat: number; kind?: string; state?: string; capacity?: number; occupancy?: number; members?: number; post?: string; seen_at?: string | null }
+export interface MapSite extends Named { code?: string; kind: string; lon: number; lat: number; grade: number; proposed?: number; warning?: number; state: string; geometry?: GeoJSON.Geometry | null; key_target?: boolean; proposal?: string | null; division_code?: string; live?: number; silent?: number }
+export interface MapPlace extends Partial<Named> { id: string; lon: number; lat: number; kind?: string; state?: string; capacity?: number; occupancy?: number; members?: number; post?: string; seen_at?: string | null }
 export interface MapSpeaker extends Named { lon: number; lat: number; reach_m: number | null; state: string; site?: string | null }
-export interface MapWarning { id: string; grade: GradeValue; title?: string; title_en?: string; area: GeoJSON.Geometry | null; state?: string; issued_at?: string; site?: string | null; proposed?: boolean }
+export interface MapWarning { id: string; grade: GradeValue; title?: string; title_en?: string; area: GeoJSON.Geometry | null; state?: string; issued_at?: string; site?: string | null; site_id?: string | null; proposed?: boolean; exercise?: boolean }
 export interface MapTask { id: string; title: string; title_en?: string; state: string; due_at: string; lon: number | null; lat: number | null; post?: string }
 export interface MapObjects { sites: MapSite[]; teams: MapPlace[]; shelters: MapPlace[]; depots: MapPlace[]; people: MapPlace[]; loudspeakers: MapSpeaker[]; warnings: MapWarning[]; tasks: MapTask[] }
 
@@ -27,10 +28,10 @@ export interface QueueItem { id: string; kind: QueueKind; grade: GradeValue; tit
 
 export interface Gate { zh: string; en: string; value: number | string | null; limit: number | string | null; ok: boolean | null; unit?: string; note?: string; note_en?: string }
 export interface Figure { zh: string; en: string; value: number | string | null; unit?: string; grade?: GradeValue; at?: string | null }
-export interface Answerer { post: string; person?: string | null; level?: string; state: string; at?: string | null; used_s?: number | null; deadline?: string | null; attempts?: number }
+export interface Answerer { id?: string; post: string; name?: string; person?: string | null; person_name?: string | null; level?: string; state?: string; order?: number; answer?: string; answered_at?: string | null; called_at?: string | null; at?: string | null; used_s?: number | null; deadline?: string | null; attempts?: number }
 export interface ReachFacts { channel: number; device: number; confirmed: number; acted: number }
 export interface Forecast { p10: string | null; p50: string | null; p90: string | null; made_at?: string; zh?: string; en?: string }
-export interface FindingItem { id: string; station: string | Named; station_name?: string; detector: string; quantity?: string; grade: GradeValue; at: string; zh: string; en: string; score?: number }
+export interface FindingItem { id: string; station: string | Named; station_name?: string; station_name_en?: string; detector: string; quantity?: string; grade: GradeValue; at: string; zh: string; en: string; score?: number }
 export interface WarningBrief { id: string; grade: GradeValue; title: string; title_en?: string; issued_at: string; listed?: number; people?: number; reachable?: number; facts?: ReachFacts; silent?: number; deadline?: string | null }
 export interface SiteBrief extends Named { code?: string; kind: string; lon: number; lat: number; division?: string; division_name?: string; division_name_en?: string; main_station?: string; quantity?: string }
 export interface Proposal {
@@ -54,13 +55,14 @@ export interface SiteDetail extends SiteBrief { grade: GradeValue; state: string
 export interface Columns { time_ms: number[]; value: (number | null)[]; quality?: number[]; min?: number[]; max?: number[] }
 export interface Readings extends Columns { quantity: string; gaps: [number, number][]; judged: { velocity?: Columns; tangent_angle?: Columns; inverse_velocity?: Columns; forecast?: { p10: number | null; p50: number | null; p90: number | null; fit?: { t0_ms: number; v0: number; t1_ms: number; v1: number; r2?: number; n?: number } | null } | null } }
 
-export interface Task { id: string; title: string; title_en?: string; post: string; person: Named | string | null; state: string; due_at: string; accepted_at: string | null; done_at: string | null; result?: string; escalated: number; incident?: Named | string | null; sent_at?: string }
-export interface Incident { id: string; title: string; title_en?: string; hazard: string; state: string; opened_at: string; closed_at: string | null; grade?: GradeValue; site?: Named | null; late?: number; open_tasks?: number }
-export interface IncidentDetail extends Incident { timeline: { at: string; kind: string; subject: string; actor: string; zh: string; en: string }[]; tasks: Task[]; warnings: WarningRow[]; calls?: { id: string; state: string; steps: CallStep[] }[]; reach?: { listed: number; acted: number } }
+export interface Task { id: string; title: string; title_en?: string; post: Named | string; late?: boolean; instead_of?: string | null; person: Named | string | null; state: string; due_at: string; accepted_at: string | null; done_at: string | null; result?: string; escalated?: number; incident?: Named | string | null; sent_at?: string }
+export interface Incident { id: string; title: string; title_en?: string; hazard: string; state: string; opened_at: string; closed_at: string | null; grade?: GradeValue; site?: Named | string | null; tasks_all?: number; tasks_open?: number; tasks_late?: number; exercise?: boolean; review?: string }
+export interface IncidentDetail extends Incident { timeline: { at: string; kind: string; subject: string; actor: string; zh: string; en: string }[]; tasks: Task[]; warnings: WarningRow[]; in_force?: unknown; calls?: { id: string; state: string; steps: CallStep[] }[]; reach?: { listed: number; acted: number } }
 
-export interface Hazard { id: string; title: string; title_en?: string; site: Named | null; major: boolean; state: string; found_at: string; found_by: string; post: string | null; due_at: string | null; cancelled_at: string | null; division?: string; division_name?: string; overdue?: boolean }
-export interface HazardDetail extends Hazard { measures: string; steps: { at: string; actor: string; before: string; after: string; note: string }[]; actions: string[]; denied?: Record<string, { zh: string; en: string }>; rectified_by?: Named | null; rechecked_by?: Named | null; rule_version?: string; cause?: string[] }
-export interface CaseRow { id: string; kind: string; title: string; title_en?: string; person: Named | string | null; post: string | null; limit_at: string; actual_at: string | null; state: string; explanation: string; consequence: string; decided_at: string | null; decided_by?: Named | string | null; rule_version: string; created_at: string; cause?: string[] }
+export interface Hazard { id: string; title: string; title_en?: string; site: Named | string | null; major: boolean; state: string; found_at: string; found_by?: string; post: Named | string | null; due_at: string | null; step_due_at?: string | null; left_s?: number | null; cancelled_at: string | null; division?: string; division_name?: string; overdue?: boolean }
+export interface Offered { event: string; zh: string; en: string; next: string; may: boolean }
+export interface HazardDetail extends Hazard { measures: string; steps: { at: string; actor?: string; who?: string; event?: string; before: string; after: string; note: string; late?: boolean; limit_at?: string | null }[]; actions: Offered[]; rectified_by?: Named | null; rechecked_by?: Named | null; rule_version?: string; cause?: string[] }
+export interface CaseRow { id: string; kind: string; title: string; title_en?: string; person: Named | string | null; post: Named | string | null; over_s?: number; reason?: string; opened_at?: string; actions?: Offered[]; limit_at: string; actual_at: string | null; state: string; explanation: string; consequence: string; decided_at: string | null; decided_by?: Named | string | null; rule_version: string; created_at?: string; cause?: string[] }
 export interface TraceNode { id: string; kind: string; title: string; title_en?: string; at: string | null; who: string | null; facts?: Record<string, unknown> | string[] | string; limit_at: string | null; used_s: number | null; late: boolean | null; late_s?: number | null; rule?: string }
 export interface Trace { nodes: TraceNode[]; edges: [string, string][]; focus?: string }
 

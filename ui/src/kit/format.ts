@@ -38,4 +38,6 @@ export function nameOf(o: { name?: string | null; name_en?: string | null; title
   const en = o.name_en || o.title_en || o.en || ''
   return lang === 'en' ? en || zh : zh || en
 }
+/** The words of a reference: `{id, name}`, `{id, label}` or plain text. */
+export const refName = (v: { name?: string; label?: string } | string | null | undefined): string => (v == null ? '' : typeof v === 'string' ? v : (v.name ?? v.label ?? ''))
 export const QUALITY: [string, string][] = [['好', 'good'], ['可疑', 'suspect'], ['坏', 'bad'], ['缺', 'missing'], ['估', 'estimated']]

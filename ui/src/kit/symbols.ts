@@ -116,7 +116,7 @@ export function symbolState(state: string | null | undefined, grade?: number | s
   const word = gradeWord(grade)
   if (word !== 'ok') return word
   switch (state) {
-    case 'normal': case 'ok': case 'live': case 'online': return 'ok'
+    case 'normal': case 'ok': case 'live': case 'online': case 'graded': return 'ok'
     case 'offline': case 'silent': return 'offline'
     case 'stale': case 'old': case 'late': return 'stale'
     default: return (STATES as string[]).includes(state ?? '') ? (state as SymbolState) : 'unknown'

@@ -80,10 +80,16 @@ export function left(due: string | number | null | undefined, now: number, lang:
   return { text: lang === 'zh' ? `剩 ${figure}` : `${figure} left`, late: false, near: d < 10 * MINUTE }
 }
 
-/** The page's clock, one tick a second. `skew` is the server's time minus this machine's. */
-export const now = ref(Date.now())
-let skew = 0
-export function setSkew(server: number): void {
-  if (Number.isFinite(server)) skew = server - Date.now()
+/** The page tells time by the server's clock, which in a demonstration may run faster than the wall's. */
+let origin = { server: Date.now(), here: Date.now(), speed: 1 }
+/** UTC ms by the server's clock. */
+export const clockNow = (): number => origin.server + (Date.now() - origin.here) * origin.speed
+/** The same, ticking once a second for the screen. */
+export const now = ref(clockNow())
+export function setClock(clock: { now_ms: number; speed?: number } | null | undefined): void {
+  if (!clock || !Number.isFinite(clock.now_ms)) return
+  origin = { server: clock.now_ms, here: Date.now(), speed: clock.speed && clock.speed > 0 ? clock.speed : 1 }
 }
-if (typeof window !== 'undefined') window.setInterval(() => (now.value = Date.now() + skew), 1000)
+/** Real ms until a moment of the server's clock. */
+export const realUntil = (at: number): number => (at - clockNow()) / origin.speed
+if (typeof window !== 'undefined') window.setInterval(() => (now.value = clockNow()), 1000)

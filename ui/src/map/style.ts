@@ -23,6 +23,7 @@ function external(base: MapBase): { sources: StyleSpecification['sources']; laye
   const sources: StyleSpecification['sources'] = {}
   const layers: LayerSpecification[] = []
   for (const [name, value] of Object.entries(base.layers ?? {})) {
+    if (!value) continue
     const spec = typeof value === 'string' ? { tiles: [value] } : (value as { tiles?: string[]; url?: string; attribution?: string; maxzoom?: number })
     const tiles = spec.tiles ?? (spec.url ? [spec.url] : [])
     if (!tiles.length || !/\{z\}/.test(tiles[0]!)) continue
@@ -57,7 +58,7 @@ export function baseStyle(base: MapBase, lang: Lang): StyleSpecification {
       paint: { 'text-color': token('--m-label'), 'text-opacity': 0.8, 'text-halo-color': token('--m-halo'), 'text-halo-width': 1.4 },
     },
     {
-      id: 'street-label', type: 'symbol', source: 'street-labels', minzoom: 10.2, layout: { ...text(lang), 'text-size': ['interpolate', ['linear'], ['zoom'], 10, 11, 14, 18] },
+      id: 'street-label', type: 'symbol', source: 'street-labels', minzoom: 10.2, layout: { ...text(lang), 'text-size': ['interpolate', ['linear'], ['zoom'], 10, 11, 14, 18], 'text-variable-anchor': ['center', 'top', 'bottom', 'left', 'right'], 'text-radial-offset': 1.5 },
       paint: { 'text-color': token('--m-label'), 'text-opacity': 0.9, 'text-halo-color': token('--m-halo'), 'text-halo-width': 1.6 },
     },
   )
@@ -71,7 +72,7 @@ export function baseStyle(base: MapBase, lang: Lang): StyleSpecification {
       communities: { type: 'geojson', data: areas(communities) },
       'street-labels': { type: 'geojson', data: labels(streets, lang) },
       'community-labels': { type: 'geojson', data: labels(communities, lang) },
-      ...(terrain ? { terrain: { type: 'raster-dem' as const, encoding: 'terrarium' as const, tileSize: 256, tiles: (Array.isArray(path) ? path : [path]).map((p) => (p.startsWith('/') ? origin + p : p)), minzoom: terrain.minzoom ?? 8, maxzoom: terrain.maxzoom ?? 13, ...(terrain.bounds ? { bounds: terrain.bounds } : {}) } } : {}),
+      ...(terrain ? { terrain: { type: 'raster-dem' as const, encoding: 'terrarium' as const, tileSize: terrain.tile_size ?? 256, tiles: (Array.isArray(path) ? path : [path]).map((p) => (p.startsWith('/') ? origin + p : p)), minzoom: terrain.minzoom ?? 8, maxzoom: terrain.maxzoom ?? 13, ...(terrain.bounds ? { bounds: terrain.bounds } : {}) } } : {}),
     },
     layers,
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from ...base.settings import data_folder
 
@@ -14,11 +15,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """No arguments: addresses come from ``ANLAN_DATABASE_URL``, ``ANLAN_NATS_URL``, ``ANLAN_DATA``."""
 
 
+def keep_kernels() -> None:
+    """Compiled kernels are kept beside the sources or in the user's cache; where neither can be written, in the data folder."""
+    package, home = Path(__file__).parent.parent, Path.home()
+    if not (os.access(package, os.W_OK) or os.access(home, os.W_OK)):
+        cache = data_folder() / "numba"
+        cache.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+
+
 def run(args: argparse.Namespace) -> int:
-    """Run until told to stop. Compiled kernels are kept in the data folder, so that a second start is fast."""
-    cache = data_folder() / "numba"
-    cache.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+    """Run until told to stop."""
+    keep_kernels()
     from ..worker import main
 
     return main(args.wire.forecasts)

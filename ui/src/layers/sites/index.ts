@@ -32,10 +32,11 @@ export default {
     const points = []
     const bodies = []
     for (const s of objects.sites) {
-      const state = symbolState(s.state, s.grade)
-      const word = gradeWord(s.grade)
+      const worst = Math.max(Number(s.grade) || 0, s.proposed ?? 0, s.warning ?? 0)
+      const state = symbolState(s.state, worst)
+      const word = gradeWord(worst)
       const rank = ['ok', 'blue', 'yellow', 'orange', 'red'].indexOf(word)
-      const note = rank > 0 && s.proposal ? pick(`建议${STATE_WORD[state][0]}`, `Proposed ${STATE_WORD[state][1].toLowerCase()}`) : rank > 0 ? pick(`${STATE_WORD[state][0]}色`, STATE_WORD[state][1]) : ''
+      const note = rank > 0 && s.proposal && (s.proposed ?? worst) >= worst && (s.warning ?? 0) < worst ? pick(`建议${STATE_WORD[state][0]}`, `Proposed ${STATE_WORD[state][1].toLowerCase()}`) : (s.warning ?? 0) > 0 && s.warning === worst ? pick(`${STATE_WORD[state][0]}色生效`, `${STATE_WORD[state][1]} in force`) : ''
       const label = nameOf(s, lang) + (note && rank >= 3 ? `\n${note}` : '')
       points.push(point(s.lon, s.lat, { id: s.id, icon: symbolImage(state, s.kind, MAP_SIZE[state]), rank, label, selected: selected?.kind === 'site' && selected.id === s.id }))
       if (s.geometry && rank > 0) bodies.push({ type: 'Feature' as const, properties: { id: s.id, hatch: `hatch|--${word}-text`, colour: token(`--${word}-text`) }, geometry: s.geometry })
