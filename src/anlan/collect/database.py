@@ -15,6 +15,12 @@ import psycopg
 from ..base.errors import EngineAway
 
 ACTOR = "system:gateway"
+LIVELY: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}  # a dead host is noticed in 20 s
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)  # the database cannot be reached now
 
 
@@ -31,7 +37,7 @@ class Line:
     async def _open(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
-                self.url, autocommit=True, connect_timeout=5, options=self._options, prepare_threshold=3
+                self.url, autocommit=True, options=self._options, prepare_threshold=3, **LIVELY
             )
         return self._connection
 
@@ -74,7 +80,7 @@ async def listen(url: str, channels: tuple[str, ...], heard: Callable[[str, str]
     """
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as connection:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True, **LIVELY) as connection:
                 for channel in channels:
                     await connection.execute(f"listen {channel}")
                 joined()

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
+import psycopg
 from psycopg.types.json import Jsonb
 
 from ..base.clock import from_ms, now_ms
@@ -241,8 +242,8 @@ class Downlink:
         try:
             document = orjson.loads(payload)
             command_id, state = document["id"], document["state"]
-            if not isinstance(command_id, str) or not isinstance(state, str) or not 0 < len(state) <= 20 or "\0" in command_id + state:
-                raise ValueError("id or state")
+            if not isinstance(command_id, str) or not isinstance(state, str) or not 0 < len(state) <= 20 or b"\\u0000" in payload:
+                raise ValueError("id, state or U+0000")
         except (ValueError, KeyError, TypeError) as error:
             fault = Fault("collect.bad_reply", f"{type(error).__name__} {error}"[:120])
             self._letter(fault, device, payload, receipt)
@@ -288,19 +289,13 @@ class Downlink:
         replies, self._replies = self._replies, []
         if not acked and not replies:
             return
-        unknown: list[_Reply] = []
         try:
-            async with self._sure.transaction() as connection:
-                if acked:
-                    await connection.execute(_ACKED, {"ids": acked, "now": _now()})
-                for r in replies:
-                    values = {"id": r.id, "device": r.peer.id, "state": r.state, "reply": Jsonb(_plain(r.document)), "now": _now()}
-                    cursor = await connection.execute(_REPLIED, values)
-                    if not cursor.rowcount:
-                        unknown.append(r)
+            unknown = await self._store(acked, replies)
         except EngineAway:
             self._acked[:0], self._replies[:0] = acked, replies
             raise
+        except psycopg.Error:
+            unknown = await self._store_each(acked, replies)
         self.acked_total += len(acked)
         self.replied_total += len(replies) - len(unknown)
         for r in unknown:
@@ -309,11 +304,28 @@ class Downlink:
             if r.receipt is not None:
                 r.receipt.release()
 
+    async def _store(self, acked: list[str], replies: list[_Reply]) -> list[_Reply]:
+        """One transaction; returns the replies that fit no command."""
+        unknown = []
+        async with self._sure.transaction() as connection:
+            if acked:
+                await connection.execute(_ACKED, {"ids": acked, "now": _now()})
+            for r in replies:
+                values = {"id": r.id, "device": r.peer.id, "state": r.state, "reply": Jsonb(r.document), "now": _now()}
+                cursor = await connection.execute(_REPLIED, values)
+                if not cursor.rowcount:
+                    unknown.append(r)
+        return unknown
 
-def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    """jsonb holds no U+0000."""
-    loaded: dict[str, Any] = orjson.loads(orjson.dumps(document).replace(b"\\u0000", b""))
-    return loaded
+    async def _store_each(self, acked: list[str], replies: list[_Reply]) -> list[_Reply]:
+        """The database refused something: each reply alone, so that one cannot stop the others for ever."""
+        unknown = await self._store(acked, []) if acked else []
+        for r in replies:
+            try:
+                unknown += await self._store([], [r])
+            except psycopg.Error as error:
+                self._letter(Fault("collect.bad_reply", str(error).splitlines()[0][:120]), r.peer, r.payload, r.receipt)
+        return unknown
 
 
 def _now() -> datetime:

@@ -25,6 +25,7 @@ from .metrics import Histogram
 _HEAD = struct.Struct("<8sIIq")
 OUTSTANDING = 4  # frames of a lane on their way (measured: more does not help, the log syncs one by one)
 LARGEST_FRAME = 40_000  # rows a message, 0.9 MB: below the log's default largest message (1 MiB)
+AHEAD_MS = 1000  # a reading this far ahead of our clock is counted: the device's clock is off, or ours
 MOST_ROWS = 400_000  # rows held here before connections are paused (9 MB of columns)
 
 Publish = Callable[[int, str, bytes], Awaitable[None]]
@@ -113,7 +114,7 @@ class Framer:
         self._waiting: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
         self.rows_held = 0
-        self.rows_total = self.frames_total = 0
+        self.rows_total = self.frames_total = self.ahead_total = 0
         self.took = Histogram()
 
     @property
@@ -168,8 +169,9 @@ class Framer:
 
     async def _send(self, number: int, lane: Columns) -> None:
         start = time.monotonic()
-        rows = len(lane.time)
-        for frame in lane.frames(now_ms()):
+        rows, now = len(lane.time), now_ms()
+        self.ahead_total += int(np.count_nonzero(np.frombuffer(lane.time, np.int64) > now + AHEAD_MS))
+        for frame in lane.frames(now):
             self._count += 1
             self.frames_total += 1
             await self._publish(number, f"{self._epoch}-{self._count}", frame)

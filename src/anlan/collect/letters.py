@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
+
 from ..base.clock import now_ms
 from ..base.errors import EngineAway
 from ..base.ids import derived_id, new_id
@@ -122,13 +124,24 @@ class Letters:
             if self._spooled:
                 await self._take_up()
             if rows:
-                await self._store(rows, _COUNT)
+                await self._store_all(rows)
         except EngineAway:
             if not await self._to_spool(rows):
                 self._put_back(group)
                 return
         for receipt in group.receipts:
             receipt.release()
+
+    async def _store_all(self, rows: list[dict[str, Any]]) -> None:
+        """All rows, or, should the database refuse one, each alone: one bad row must not stop the others for ever."""
+        try:
+            await self._store(rows, _COUNT)
+        except psycopg.Error:
+            for row in rows:
+                try:
+                    await self._store([row], _COUNT)
+                except psycopg.Error as error:
+                    self.problem = f"letter {row['code']} of {row['device']!r}: {error}"
 
     async def _store(self, rows: list[dict[str, Any]], sql: str) -> None:
         async with self._line.transaction() as connection:
@@ -174,5 +187,5 @@ class Letters:
 
 
 def _clean(text: str) -> str:
-    """PostgreSQL's text holds no U+0000."""
-    return text.replace("\0", "\\0")[:2000]
+    """PostgreSQL's text holds no U+0000 and no lone surrogates."""
+    return text.replace("\0", "\\0").encode(errors="replace").decode()[:2000]

@@ -40,6 +40,7 @@ def figures(front: Front) -> dict[str, float]:
     log = front.log
     return {
         "readings_total": front.framer.rows_total,
+        "readings_ahead_total": front.framer.ahead_total,
         "frames_total": front.framer.frames_total,
         "rows_held": front.framer.rows_held,
         "log_connected": int(log is not None and log.connected),

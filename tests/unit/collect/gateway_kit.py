@@ -74,13 +74,14 @@ class GatewayProcess:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = [sys.executable, "-m", "anlan", "gateway"]
         self.addresses: dict[str, Any] = {}
 
     def start(self, wait: bool = True) -> GatewayProcess:
         self.ready.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "gateway.log").open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "anlan", "gateway"], env=self.environment, stderr=log, stdout=log)
+            self.process = subprocess.Popen(self.command, env=self.environment, stderr=log, stdout=log)
         if wait:
             deadline = time.monotonic() + 20
             while not self.ready.exists():

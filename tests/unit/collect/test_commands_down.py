@@ -150,11 +150,12 @@ def test_replies_that_fit_nothing_are_kept_and_answered(house):
     client, _ = listen(house, device)
     client.receive()
     bodies = [b"{", {"id": "cmd-none", "state": "done"}, {"id": row.id, "state": "done"}, {"id": row.id}]
+    bodies += [{"id": row.id, "state": "done", "x": "a\0b"}, {"id": row.id, "state": "done", "x": "a\\u0000b"}]
     for pid, body in enumerate(bodies, 1):
         client.publish(f"reply/{device['client_id']}", body, pid=pid)
         assert client.receive() == (0x40, bytes((0, pid)))
     assert {(c, n) for c, d, n in letters(house.database) if d == device["client_id"]} == {
-        ("collect.bad_reply", 2),
+        ("collect.bad_reply", 4),
         ("collect.unknown_command", 2),
     }
     assert state(house, row) == "waiting"

@@ -99,12 +99,28 @@ class HttpPush(Transport):
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]))
 
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Cut off connections that never ask anything (uvicorn waits for a request's head for ever)."""
+        since: dict[Any, float] = {}
+        while True:
+            await asyncio.sleep(5)
+            now = asyncio.get_running_loop().time()
+            idle = [c for c in self._server.server_state.connections if getattr(c, "cycle", None) is None]
+            since = {c: since.get(c, now) for c in idle}
+            for connection, began in since.items():
+                if now - began > STALL_S and connection.transport is not None:
+                    self.front.count("http_idle_closed_total")
+                    connection.transport.abort()
+
     async def stop_accepting(self) -> None:
         """No new requests; those under way are finished."""
         self._server.should_exit = True
 
     async def close(self) -> None:
         """Wait for the last answers."""
+        self._sweeper.cancel()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._task, 5)
 
