@@ -22,8 +22,8 @@ SECONDS = Histogram(
 _NOT_BUILT = """<!doctype html><html lang=zh-CN><meta charset=utf-8><title>安澜</title>
 <style>body{font:16px/1.7 system-ui,'Noto Sans CJK SC',sans-serif;max-width:640px;margin:12vh auto;padding:0 24px}
 code{background:#8882}</style><h1>安澜 · Anlan</h1>
-<p>界面尚未构建。在源码目录运行 <code>python tools/build_web.py</code>（<code>./run demo</code> 会自动构建），再刷新本页。</p>
-<p lang=en>The user interface has not been built. Run <code>python tools/build_web.py</code> in the source folder
+<p>界面尚未构建。在源码目录运行 <code>python tools/build_ui.py</code>（<code>./run demo</code> 会自动构建），再刷新本页。</p>
+<p lang=en>The user interface has not been built. Run <code>python tools/build_ui.py</code> in the source folder
 (<code>./run demo</code> does it by itself), then reload.</p><p><a href=/api/docs>API</a></p></html>"""
 
 

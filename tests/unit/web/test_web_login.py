@@ -81,3 +81,17 @@ def test_token_call_gives_a_working_token(world):
         f"/api/ledgers/station/{world.stations['east'].pk}", {"name": "脚本改"}, content_type="application/json"
     )
     assert answer.status_code == 200, "a bearer token needs no CSRF header"
+
+
+def test_a_database_that_is_away_is_503_with_the_time_of_the_next_try(world, monkeypatch):
+    from django.db import OperationalError
+
+    from anlan.web import auth
+
+    def away(token):
+        raise OperationalError("connection refused\nmore")
+
+    monkeypatch.setattr(auth, "asker_of_token", away)
+    answer = Client(headers={"Authorization": "Bearer anl_x"}).get("/api/me")
+    assert answer.status_code == 503 and int(answer["Retry-After"]) > 0
+    assert answer.json()["code"] == "engines.away" and answer.json()["retry"] is True and "more" not in answer.json()["en"]
