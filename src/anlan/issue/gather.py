@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from .contract import Evidence, Outlook, Place
@@ -74,10 +75,11 @@ def picture(site: str, now: Any, since: Any, mute: Any) -> Picture | None:
 
     `now`, `since` (oldest finding) and `mute` (oldest refusal that still counts) are aware datetimes.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [site])
-        cursor.execute(_READ, {"site": site, "now": now, "since": since, "mute": mute})
-        row = cursor.fetchone()
+    connection.ensure_connection()
+    # psycopg's own cursor: prepared by the server, which spares planning a query of this size each time
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_LOCK, [site], prepare=True)
+        row = cursor.execute(_READ, {"site": site, "now": now, "since": since, "mute": mute}, prepare=True).fetchone()
     if row is None:
         return None
     place = Place(row[0], row[1], row[2], row[3], row[4], row[5], row[6])

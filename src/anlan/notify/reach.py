@@ -59,26 +59,27 @@ def _cells(warning: HazardWarning, now: datetime) -> list[dict[str, Any]]:
         known["reached"] = max(known["reached"], reached)
         if state != "unreachable":
             known |= {"unreachable": False, "notice": name}
-    homes = Household.objects.filter(pk__in=notices).select_related("grid__inspector").order_by("building", "door", "id")
+    columns = ("id", "door", "building", "people", "needs_help", "lon", "lat", "grid__inspector__name")
+    homes = Household.objects.filter(pk__in=list(notices)).order_by("building", "door", "id").values_list(*columns)
     since = warning.issued_at + timedelta(minutes=stage.SILENT_MINUTES)
     cells = []
-    for home in homes:
-        n = notices[home.id]
-        inspector = home.grid.inspector if home.grid else None
+    for home, door, building, people, needs_help, lon, lat, inspector in homes:
+        n = notices[home]
+        silent = not n["unreachable"] and n["reached"] < 3 and now >= since
         cells.append(
             {
-                "id": home.id,
+                "id": home,
                 "notice": n["notice"],
-                "door": home.door,
-                "building": home.building,
+                "door": door,
+                "building": building,
                 "fact": n["reached"],
-                "silent": not n["unreachable"] and n["reached"] < 3 and now >= since,
+                "silent": silent,
                 "unreachable": n["unreachable"],
-                "people": home.people,
-                "needs_help": home.needs_help,
-                "lon": home.lon,
-                "lat": home.lat,
-                "inspector": inspector.name if inspector else "",
+                "people": people,
+                "needs_help": needs_help,
+                "lon": lon,
+                "lat": lat,
+                "inspector": inspector or "",
             }
         )
     return cells

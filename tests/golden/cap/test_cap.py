@@ -204,6 +204,9 @@ def test_signatures_are_believed_only_when_pinned(tmp_path, monkeypatch):
     assert "SIG" in rules_of(check(message.replace(b"Leave now.", b"Stay.    ")))
     other, _ = _signed("stranger")
     assert "SIG" in rules_of(check(other)), "another signer than the pinned one"
+    assert "SIG" in rules_of(check(written())), "a sender with a pin must sign"
+    odd = message.replace(b"</ds:Transforms>", b'<ds:Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"/></ds:Transforms>')
+    assert "SIG" in rules_of(check(odd))
     twice = message.replace(b"</alert>", message[message.index(b"<ds:Signature") : message.index(b"</alert>")] + b"</alert>")
     assert "SIG" in rules_of(check(twice))
 

@@ -289,7 +289,8 @@ def test_forward_from_the_reading_to_everything(world, hazard):
     for node in found["nodes"]:
         by_kind.setdefault(node["kind"], []).append(node)
     assert {"read", "find", "prop", "warn", "inc", "task", "haz", "hstep", "note"} <= set(by_kind)
-    assert by_kind["note"][0]["facts"]["count"] >= 60 and len(by_kind["note"]) == 1
+    counted = [n["facts"].get("count", 1) for n in by_kind["note"]]  # notify's own notice to the called person stands beside the 60
+    assert max(counted) >= 60 and len(counted) <= 2
     assert [n["facts"]["after"] for n in by_kind["hstep"]] == ["graded", "ordered", "rectifying", "rechecking"]
     assert all(n["title"] and n["title_en"] for n in found["nodes"])
     whole = trace(by_kind["task"][0]["id"], whole=True, now=day(20))
