@@ -35,6 +35,15 @@ def test_red_needs_angle_increment_and_a_witness():
     assert assess(found(), forecast=outlook(made=HOUR), now=30 * HOUR).grade == Grade.ORANGE, "a stale window is no witness"
 
 
+def test_a_detector_that_shows_the_failure_law_passes_with_its_own_angle():
+    law = [{"name": "angle", "ok": True}, {"name": "broken", "ok": True}, {"name": "ramp", "ok": True}]
+    facts = {"velocity_before_m_per_h": 0.001, "remaining_p10_h": 2.0, "remaining_p90_h": 9.0}
+    assert assess(found(angle=74.0, dv=None, gates=law, **facts)).grade == Grade.RED, "rising, law shown, window of 7 h"
+    assert assess(found(angle=74.0, dv=None, gates=law[:2], **facts)).grade == Grade.ORANGE, "law not shown against every rival"
+    assert assess(found(angle=74.0, dv=None, gates=law, **{**facts, "remaining_p90_h": 30.0})).grade == Grade.ORANGE, "window too wide"
+    assert assess(found(angle=86.0, gates=law, **{**facts, "velocity_before_m_per_h": 0.02})).grade == Grade.ORANGE, "slowing down"
+
+
 def test_suspect_data_never_red_for_slopes():
     assert assess(found(suspect=1), forecast=outlook()).grade == Grade.ORANGE
     assert assess(found(), found("s2", 3, 82, suspect=1)).grade == Grade.ORANGE, "a suspect second sensor is no witness"

@@ -1,7 +1,8 @@
 """Slopes: red only when angle, increment and a second witness agree; rain alone never above yellow.
 
 Levels of the improved tangent angle: 45° blue, early acceleration yellow, 80° orange, 85° red (Xu Qiang and
-others, table 1 of doi 10.1186/s13638-021-02033-y). That red needs a rising velocity and a second
+others, table 1 of doi 10.1186/s13638-021-02033-y). A detector that has shown the failure law against every rival
+(its gates ``broken`` and ``ramp``) may pass with its own, lower angle gate. That red needs a rising velocity and a second
 sensor or a failure window below 24 h is our default, as is "rain alone never above yellow" (640 of 768
 alert events of one national system had a rain trigger, and 1.2 % were followed by an event).
 """
@@ -19,8 +20,8 @@ WINDOW_H = 24.0
 FRESH_MS = 24 * 3_600_000  # a forecast older than its own window limit says nothing of now
 RAIN_CAP = Grade.YELLOW
 _ANGLE = ("tangent_angle_deg", "angle_deg", "tangent_angle")
-_INCREMENT = ("velocity_increment", "increment", "dv", "delta_v", "rising_windows", "increments")
-_VELOCITY = ("velocity_m_per_h", "velocity_m_h", "velocity")
+_INCREMENT = ("velocity_increment", "increment", "dv")
+_VELOCITY = ("velocity_m_per_h",)
 
 
 def number(facts: dict[str, object], names: Sequence[str]) -> float | None:
@@ -32,13 +33,33 @@ def number(facts: dict[str, object], names: Sequence[str]) -> float | None:
     return None
 
 
+def _own_gates(finding: Evidence) -> dict[str, bool]:
+    """The gates that the detector itself asked, by name."""
+    gates = finding.facts.get("gates") or []
+    return {str(g.get("name", "")): bool(g.get("ok")) for g in gates if isinstance(g, dict)}
+
+
 def _rises(finding: Evidence) -> bool:
-    """Whether the velocity rises; a detector's own gate of that name counts, else a positive increment."""
-    for gate in finding.facts.get("gates") or []:
-        if isinstance(gate, dict) and str(gate.get("name", "")) in ("increment", "rising", "velocity_increment", "dv"):
-            return bool(gate.get("ok"))
-    value = number(finding.facts, _INCREMENT)
-    return value is not None and value > 0
+    """Whether the velocity is above that of the window before (or a positive increment is given)."""
+    velocity, before = number(finding.facts, _VELOCITY), number(finding.facts, ("velocity_before_m_per_h",))
+    if velocity is not None and before is not None:
+        return velocity > before
+    increment = number(finding.facts, _INCREMENT)
+    return increment is not None and increment > 0
+
+
+def _steep(finding: Evidence) -> bool:
+    """Whether the angle is red: 85 degrees, or the detector's own limit with the failure law shown."""
+    angle = number(finding.facts, _ANGLE)
+    own = _own_gates(finding)
+    law = own.get("broken", False) and own.get("ramp", False)
+    return angle is not None and (angle >= ANGLE_RED_DEG or (law and own.get("angle", False)))
+
+
+def _window_h(finding: Evidence) -> float | None:
+    """Width of the failure window in hours that the finding itself carries."""
+    low, high = number(finding.facts, ("remaining_p10_h",)), number(finding.facts, ("remaining_p90_h",))
+    return high - low if low is not None and high is not None and high > 0 else None
 
 
 def _shown(value: float | None, unit: str, digits: int = 1) -> str:
@@ -102,15 +123,20 @@ class SlopeRule(Rule):
         return Grade.RED if angle and rising and witness and quality else Grade.ORANGE
 
     def _gates(self, motion: list[Evidence], outlook: Outlook | None) -> tuple[Gate, ...]:
-        angles = [(number(f.facts, _ANGLE), f) for f in motion]
-        steep = [f for angle, f in angles if angle is not None and angle >= ANGLE_RED_DEG]
-        lead = max((f for f in steep), key=lambda f: (_rises(f), not f.suspect, f.at_ms), default=motion[0])
-        top = max((angle for angle, _ in angles if angle is not None), default=None)
+        lead = max(motion, key=lambda f: (_steep(f), f.grade, _rises(f), not f.suspect, f.at_ms))
+        top = max((a for a in (number(f.facts, _ANGLE) for f in motion) if a is not None), default=None)
         others = {f.station for f in motion if f.grade >= Grade.ORANGE and f.station != lead.station and not f.suspect}
-        window = outlook.window_h if outlook else None
+        widths = [w for w in ((outlook.window_h if outlook else None), _window_h(lead)) if w is not None]
+        window = min(widths, default=None)
         narrow = window is not None and window < WINDOW_H
         return (
-            Gate("切线角", "Tangent angle", _shown(top, "°"), f"≥ {ANGLE_RED_DEG:.0f} °", top is not None and top >= ANGLE_RED_DEG),
+            Gate(
+                "切线角（或失稳规律成立）",
+                "Tangent angle (or failure law shown)",
+                _shown(top, "°"),
+                f"≥ {ANGLE_RED_DEG:.0f} °",
+                _steep(lead),
+            ),
             Gate("速度增量为正", "Velocity rising", "是" if _rises(lead) else "否", "> 0", _rises(lead)),
             Gate(
                 "第二测点或失稳窗 < 24 h",
