@@ -124,9 +124,7 @@ def _dump_database(engines: Engines, target: Path) -> dict[int, int]:
     with psycopg.connect(engines.database_url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         snapshot = connection.execute("select pg_export_snapshot()").fetchone()
-        rows = connection.execute(
-            "select c.lane, least(c.seq, coalesce((select min(s.seq) from detect_snapshot s where s.lane = c.lane), 0)) from collect_lanecursor c"
-        ).fetchall()
+        rows = connection.execute(_NEEDED).fetchall()
         assert snapshot
         _run(
             "pg_dump",
