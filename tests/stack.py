@@ -24,6 +24,7 @@ class RunningStack:
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("ANLAN_") or k in ("ANLAN_SHARED", "ANLAN_CHROMIUM")},
             "PYTHONPATH": str(SOURCE),
+            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(SOURCE.parent / ".anlan" / "numba"),
             **environment,
         }
         self.devices = devices

@@ -19,5 +19,6 @@ export default defineConfig({
   build: { chunkSizeWarningLimit: 1400, assetsInlineLimit: 0, rolldownOptions: { output: { codeSplitting: { groups } } } },
   worker: { format: 'es' },
   server: { proxy: { '/api': { target: api } } },
+  preview: { proxy: { '/api': { target: api } } },
   test: { environment: 'jsdom', include: ['tests/**/*.test.ts'] },
 })

@@ -33,7 +33,7 @@ def test_start_kill_each_stop_and_resume(stack):
     with pytest.raises(AssertionError, match="already up"):
         refused.start()
 
-    for name, limit in (("desk", 2), ("nats", 3), ("postgres", 5)):
+    for name, limit in (("worker", 3), ("gateway", 3), ("web", 3), ("desk", 3), ("nats", 3), ("postgres", 5)):
         before = one.pids()
         os.kill(before[name], signal.SIGKILL)
         start = time.monotonic()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Readings, Trace } from '@/api/types'
-import { allowed, rowsOf, wayBack } from '@/pages/duty/links'
-import { bandsOf, binned, brokenLine, thin } from '@/pages/monitor/options'
+import { allowed, beyond, rowsOf, wayBack } from '@/pages/duty/links'
+import { bandsOf, binned, brokenLine, joined, thin } from '@/pages/monitor/options'
 
 const readings = (over: Partial<Readings>): Readings => ({ quantity: 'displacement', time_ms: [], value: [], gaps: [], judged: {}, ...over })
 describe('curves', () => {
@@ -18,6 +18,9 @@ describe('curves', () => {
   it('sums rain per bin without bad values', () => {
     const r = readings({ quantity: 'rainfall', time_ms: [0, 100, 3_600_000, 3_600_100], value: [0.001, 0.002, 0.001, 5], quality: [0, 1, 0, 2] })
     expect(binned(r, 3_600_000)).toEqual([[0, 3], [3_600_000, 1]])
+  })
+  it('joins gaps that touch', () => {
+    expect(joined([[0, 10], [10, 20], [50, 60]])).toEqual([[0, 20], [50, 60]])
   })
   it('takes the newest limits, in shown units', () => {
     const t = { quantity: 'displacement', mode: 'above', blue: null, yellow: 0.025, orange: 0.045, red: 0.065 }
@@ -43,7 +46,11 @@ describe('the way back', () => {
     expect(links.length + folded.note!).toBe(40)
   })
   it('knows the time allowed', () => {
-    expect(allowed({ ...node('x', 'task', 600_000), limit_at: new Date(900_000).toISOString(), used_s: 600 })).toBe(900)
+    const task = { ...node('x', 'task', 0), limit_at: new Date(900_000).toISOString(), used_s: 1000 }
+    expect(allowed(task)).toBe(900)
+    expect(beyond(task, 0)).toBe(100)
+    expect(beyond({ ...task, used_s: null }, 600_000)).toBe(-300)
+    expect(allowed({ ...node('s', 'hstep', 600_000), limit_at: new Date(900_000).toISOString(), used_s: 600 })).toBe(900)
     expect(allowed(node('y', 'task', 1))).toBeNull()
   })
 })

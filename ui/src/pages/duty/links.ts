@@ -42,10 +42,16 @@ export function rowsOf(trace: Trace, focus: string, most = 6): { links: Link[]; 
   })
   return { links, folded }
 }
-/** Allowed seconds of a node, from its own time used and its limit; null for a fact. */
+/** When a node's time began, UTC ms: a record is placed at its beginning, a hazard's step at its end. */
+const began = (n: TraceNode): number => (n.kind === 'hstep' && n.used_s != null ? ms(n.at) - n.used_s * 1000 : ms(n.at))
+/** Allowed seconds of a node, from its beginning to its limit; null for a fact. */
 export function allowed(n: TraceNode): number | null {
-  if (n.used_s == null || !n.limit_at || !n.at) return null
-  const start = ms(n.at) - n.used_s * 1000
-  const a = (ms(n.limit_at) - start) / 1000
+  if (!n.limit_at || !n.at) return null
+  const a = (ms(n.limit_at) - began(n)) / 1000
   return a > 0 ? a : null
+}
+/** Seconds beyond the limit (negative: left over) at its end, or at `now` when it has not ended; NaN for a fact. */
+export function beyond(n: TraceNode, now: number): number {
+  const a = allowed(n)
+  return a == null ? NaN : (n.used_s ?? (now - began(n)) / 1000) - a
 }

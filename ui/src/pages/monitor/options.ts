@@ -28,6 +28,16 @@ export function brokenLine(r: Readings): [number, number | null][] {
   })
   return out
 }
+/** Gaps that touch (nothing but single readings between them) as one, so that sparse hours read as one block. */
+export function joined(gaps: [number, number][]): [number, number][] {
+  const out: [number, number][] = []
+  for (const [a, b] of [...gaps].sort((x, y) => x[0] - y[0])) {
+    const last = out.at(-1)
+    if (last && a <= last[1] + 0.05 * (b - a)) last[1] = Math.max(last[1], b)
+    else out.push([a, b])
+  }
+  return out
+}
 const marked = (r: Readings, code: number): [number, number][] => r.time_ms.flatMap((at, i) => ((r.quality?.[i] ?? 0) === code && r.value[i] != null ? [[at, shown(r.quantity, r.value[i]!)] as [number, number]] : []))
 const axisText = (): Record<string, unknown> => ({ color: token('--t-3'), fontSize: 11, fontFamily: token('--font') })
 const timeAxis = (from: number, to: number, labels: boolean): Record<string, unknown> => ({
@@ -59,7 +69,7 @@ export function curveOption(curves: Curve[], bands: Band[], from: number, to: nu
   const marks = bandMarks(bands, top, w)
   const lines = curves.map((c, i) => ({
     name: c.name, type: 'line', data: brokenLine(c.readings), showSymbol: false, connectNulls: false, lineStyle: { color: i ? token('--accent') : token('--t-1'), width: i ? 1.4 : 1.8, type: i ? 'dashed' : 'solid' }, itemStyle: { color: i ? token('--accent') : token('--t-1') }, z: 5,
-    ...(i ? {} : { markLine: marks.line, markArea: { silent: true, data: [...(marks.area as { data: unknown[] }).data, ...c.readings.gaps.filter(([a, b]) => b > from && a < to).map(([a, b]) => [{ xAxis: a, name: w('missingMin', { n: span(b - a, lang) }), itemStyle: { color: token('--s-3'), opacity: 0.55 }, label: { position: 'insideTop', color: token('--t-2'), fontSize: 11 } }, { xAxis: b }])] } }),
+    ...(i ? {} : { markLine: marks.line, markArea: { silent: true, data: [...(marks.area as { data: unknown[] }).data, ...joined(c.readings.gaps).filter(([a, b]) => b > from && a < to).map(([a, b]) => [{ xAxis: a, name: b - a > 0.06 * (to - from) ? w('missingMin', { n: span(b - a, lang) }) : '', itemStyle: { color: token('--s-3'), opacity: 0.55 }, label: { position: 'insideTop', color: token('--t-2'), fontSize: 11 } }, { xAxis: b }])] } }),
   }))
   return {
     animation: false, grid: { ...GRID }, tooltip: tooltip(lang), xAxis: timeAxis(from, to, false), yAxis: valueAxis({ min: low, max: Number(top.toPrecision(3)) }), dataZoom: [{ type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl' }],
@@ -106,7 +116,7 @@ export function inverseOption(r: Readings | null, now: number, lang: Lang, w: Wo
   const points = inverse ? inverse.time_ms.flatMap((at, i) => (inverse.value[i] == null ? [] : [[at, inverse.value[i]!] as [number, number]])) : []
   const fit = f?.fit ?? null
   const first = points[0]?.[0] ?? now - 6 * 3600_000
-  const end = f?.p90 ? Math.min(f.p90 + 0.06 * (f.p90 - first), now + 3 * (now - first)) : now + 0.2 * (now - first)
+  const end = f?.p90 ? Math.min(Math.max(f.p90, now) + 0.1 * (f.p90 - first), now + 3 * (now - first)) : now + 0.2 * (now - first)
   const most = Math.max(...points.map((p) => p[1]), 1e-9) * 1.12
   const fan = fit && f?.p10 && f.p90 ? [[fit.t0_ms, fit.v0 * 0.93], [f.p10, 0], [f.p90, 0], [fit.t0_ms, fit.v0 * 1.07]] : null
   return {
