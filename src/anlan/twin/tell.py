@@ -171,7 +171,7 @@ class Telling:
                 "story_hours": round(self.hour, 2),
                 "speed": story_speed(),
                 "failed_events": health.get("failed_events"),
-                "dead_letters": health.get("dead_letters"),
+                "dead_letters": health["letters"]["open"],
             },
         }
 
