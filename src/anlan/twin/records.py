@@ -58,7 +58,8 @@ def _displacements(slopes: Path) -> tuple[list[Track], list[Track]]:
     for row in _rows(series):
         if row["case_id"] in cases and row["disp_mm"]:
             points[row["case_id"]].append((float(row["time_h"]), float(row["disp_mm"]) / 1000))
-    failing, others = [], []
+    failing: list[Track] = []
+    others: list[Track] = []
     for name in sorted(points, key=lambda n: float(cases[n]["noise_sd_mm"])):
         t, value = np.array(points[name]).T
         fails = cases[name]["fails"] == "1"
