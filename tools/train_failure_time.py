@@ -64,7 +64,7 @@ def train(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> dict[str, np.ndarray]:
     """Quantile trees as arrays (see `failure_time.climb`)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    out: dict[str, np.ndarray] = {}
+    out: dict[str, np.ndarray] = {"features": np.array(x.shape[1])}
     for name, quantile in QUANTILES.items():
         model = HistGradientBoostingRegressor(loss="quantile", quantile=quantile, random_state=1, **TREES).fit(x, y, w)
         nodes = [p[0].nodes for p in model._predictors]

@@ -29,7 +29,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ...base.failure import EXPONENTS, PER_WINDOW, WINDOWS, Lookback, fit_windows
+from ...base.failure import PER_WINDOW, WINDOWS, Lookback, fit_windows
 from ...base.quantity import BY_NUMBER
 from ..contract import Detector, Findings, Gate, Rows, SeriesTable, State, watched
 from . import _tiers
@@ -48,7 +48,7 @@ LEAST_NOISE = (1e-5, 1e-5, 1e-5)  # resolution floor where no accuracy is declar
 NEEDED = 24  # readings before anything is said
 SHORT, LONG = 4, 8  # readings of the short and long slope
 STEADY_N = 128.0  # memory of V0 in readings
-MOST_FITS = 400  # fits in one tick (about 1 ms each); the rest follow on the next
+MOST_FITS = 300  # fits in one tick (about 3 ms each); the rest follow on the next
 OVER_BROKEN, OVER_RAMP = 12.0, 3.0  # log units over a broken line and over a constant acceleration
 ORANGE_BROKEN = 6.0
 DOUBLING = 1.6  # red: velocity over that of the window before
@@ -382,4 +382,4 @@ def _fit(
     return n
 
 
-assert len(EXPONENTS) and len(COLUMNS) == QUANTITY + 1
+assert len(COLUMNS) == QUANTITY + 1

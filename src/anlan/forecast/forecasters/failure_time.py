@@ -187,7 +187,7 @@ def blend(lookback: Lookback, fits: Floats, inverse: Floats) -> Floats:
     """Remaining hours at 10, 50, 90 %, rising."""
     centre, row = features(lookback, fits, inverse)
     trees = _trees()
-    if trees is None:
+    if trees is None or int(trees["features"]) != len(row):
         good = fits[~np.isnan(fits[:, 1])][-3:]
         low, middle, high = np.log(good[:, :3]).mean(axis=0)
         logs = np.array([middle - WIDEN * (middle - low), middle, middle + WIDEN * (high - middle)])
