@@ -54,10 +54,9 @@ async def main(address: str, secret: str, stations: int, rate: float, seconds: f
         await room.acquire()
         at = count * ROWS % (stations - stations % ROWS or ROWS)
         station = np.resize(order[at : at + ROWS], ROWS)
-        now = int(time.time() * 1000)
         if not at:  # another round of the stations: never twice in one millisecond
-            now = last = max(now, last + 1)
-        now = max(now, last)
+            last = max(int(time.time() * 1000), last + 1)
+        now = last
         first = count * ROWS % (len(noise) - ROWS)
         block = ReadingBlock.of(station, quantity, np.full(ROWS, now), noise[first : first + ROWS], received_ms=now).to_bytes()
         count += 1

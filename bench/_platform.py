@@ -119,8 +119,8 @@ class Platform:
 
     def stored(self) -> int:
         """Readings in the database: hot, closed, packed."""
-        sql = "select (select count(*) from reading) + (select count(*) from reading_closed) + (select coalesce(sum(rows), 0) from reading_packed)"
-        return int(self.ask(sql)[0][0])
+        parts = ("count(*) from reading", "count(*) from reading_closed", "coalesce(sum(rows), 0) from reading_packed")
+        return sum(int(self.ask(f"select {part}")[0][0]) for part in parts)
 
     def log_end(self) -> dict[int, int]:
         """Last message of each lane's log."""
