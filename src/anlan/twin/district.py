@@ -182,7 +182,7 @@ def _stations(made: District, seed: int, total: int) -> None:
         if site["code"] == KEY_SLOPE:
             kit = [
                 kit[0],
-                ("crack_meter", "crack_width", "裂缝计二号", 300),
+                ("crack_meter", "crack_width", "裂缝计二号", 600),
                 kit[1],
                 ("gnss", "displacement", "GNSS", 300),
                 ("rain_gauge", "rainfall", "雨量计", 300),

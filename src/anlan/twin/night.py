@@ -17,7 +17,8 @@ from .laws import chicago_storm, creep_to_failure, dying_acceleration, road_dept
 NIGHT_H = 8.0  # length of the story
 HISTORY_H = 240.0  # hourly memory that a slope's logger sends at the start
 FAIL_H = 7.4  # the key slope fails
-ACCEL_H = 11.0  # after accelerating for so long
+ACCEL_H = 30.0  # after accelerating for so long
+FINE_FROM_H = -48.0  # since then it is sampled every ten minutes
 STORM_PEAK_H, STORM_MM, STORM_H = 3.2, 60.0, 8.0
 Floats = NDArray[np.float64]
 
@@ -30,9 +31,9 @@ class Track:
     value: Floats
 
 
-def slope_times(step_h: float = 1 / 12) -> Floats:
-    """Hourly memory, then `step_h` sampling through the night."""
-    return np.concatenate([np.arange(-HISTORY_H, 0, 1.0), np.arange(0, NIGHT_H + 1e-9, step_h)])
+def slope_times(fine_from_h: float = 0.0, step_h: float = 1 / 6) -> Floats:
+    """Hourly memory, then `step_h` sampling from `fine_from_h` through the night."""
+    return np.concatenate([np.arange(-HISTORY_H, fine_from_h, 1.0), np.arange(fine_from_h, NIGHT_H + 1e-9, step_h)])
 
 
 def rain_rate(t_h: Floats, share: float = 1.0) -> Floats:
@@ -76,7 +77,7 @@ def track(quantity: str, station: str, role: str, seed: int) -> Track:
 
 
 def _slope(role: str, rng: np.random.Generator, noise: float) -> Track:
-    t = slope_times()
+    t = slope_times(FINE_FROM_H if role == "fails" else 0.0)
     creep = rng.uniform(0.2, 1.0) * 2e-5  # metres an hour: 0.5 to 0.02 mm/d
     if role == "fails":
         return _until(Track(t, creep_to_failure(t + HISTORY_H, FAIL_H + HISTORY_H, ACCEL_H, 4e-5, 0.16, 2.0, rng, noise)), FAIL_H)

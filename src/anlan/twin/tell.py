@@ -152,7 +152,9 @@ class Telling:
             step["cause"] = nearest(found["edges"], record, set(by_record) - {step["id"]}, own=record if record != step["id"] else "")
 
     async def _outcome(self) -> dict[str, Any]:
-        missing, broken = self.book.missing(), self.book.broken()
+        if self.book.steps.get("first_warning", {}).get("id") == self.book.steps.get("warning", {}).get("id"):
+            self.book.steps.pop("first_warning", None)  # the first one was red already: one step
+        missing, broken = [k for k in self.book.missing() if k != "first_warning"], self.book.broken()
         unlinked = [s["step"] for s in self.book.steps.values() if s["cause"] is None and s["step"] not in ROOTS]
         health = await self.story.cast.actors["admin"].get("/api/system/health")
         return {
@@ -169,7 +171,7 @@ class Telling:
                 "story_hours": round(self.hour, 2),
                 "speed": story_speed(),
                 "failed_events": health.get("failed_events"),
-                "dead_letters": health.get("dead_letters"),
+                "dead_letters": health["letters"]["open"],
             },
         }
 

@@ -42,6 +42,7 @@ const dedup = new Dedup()
 let source: EventSource | null = null
 let timer = 0
 let watchdog = 0
+let asking = false
 
 function heard(): void {
   line.heardAt = Date.now()
@@ -110,15 +111,31 @@ export function startStream(): void {
   if (source || typeof EventSource === 'undefined') return
   open()
   window.clearInterval(watchdog)
-  watchdog = window.setInterval(() => {
-    if (line.state === 'live' && source && source.readyState !== EventSource.OPEN && Date.now() - line.heardAt > SILENT_MS) lost()
-  }, 3000)
+  watchdog = window.setInterval(() => void watch(), 3000)
+  window.addEventListener('offline', lost)
+  window.addEventListener('online', open)
+}
+/** Keep-alives are comments that a page cannot see; so a quiet line is asked whether the server still answers. */
+async function watch(): Promise<void> {
+  if (line.state !== 'live' || asking || Date.now() - line.heardAt < SILENT_MS) return
+  asking = true
+  try {
+    const answer = await fetch('/api/me', { credentials: 'same-origin', signal: AbortSignal.timeout(6000) })
+    if (answer.status >= 500) lost()
+    else line.heardAt = Date.now()
+  } catch {
+    lost()
+  } finally {
+    asking = false
+  }
 }
 export function stopStream(): void {
   source?.close()
   source = null
   window.clearTimeout(timer)
   window.clearInterval(watchdog)
+  window.removeEventListener('offline', lost)
+  window.removeEventListener('online', open)
 }
 export const reconnectNow = (): void => open()
 export function onEvent(handler: EventHandler): () => void {

@@ -85,11 +85,19 @@ async def _tell(loaded: Any, place: Any, args: argparse.Namespace) -> dict[str, 
     from ...base.clock import story
     from ..book import PLOT, Book
     from ..night import NIGHT_H
+    from ..records import recorded
     from ..tell import Telling, fleet_of, local
 
     told = story()
     start_ms = told[1] if told else 0
     sites = await asyncio.to_thread(_sites)
+    records = await asyncio.to_thread(recorded, loaded.live)
+    if records:
+        print(
+            f"  {len(records)} 个测点重放真实记录 · stations replay real records (ANLAN_SHARED)",
+            file=sys.stderr if args.json else sys.stdout,
+            flush=True,
+        )
     await asyncio.to_thread(_close)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=args.json), disable=args.headless and not sys.stdout.isatty()) as bar:
@@ -99,7 +107,8 @@ async def _tell(loaded: Any, place: Any, args: argparse.Namespace) -> dict[str, 
             bar.console.print(f"[{step['at'][11:19]}] {step['zh']} · {step['en']}  {step['id']}", highlight=False, soft_wrap=True)
 
         book = Book(say)
-        telling = Telling(loaded, place, fleet_of(loaded, place, args.seed, start_ms, False), book, sites, 0.5 if args.headless else 20.0)
+        fleet = fleet_of(loaded, place, args.seed, start_ms, False, records)
+        telling = Telling(loaded, place, fleet, book, sites, 0.5 if args.headless else 20.0)
 
         async def clock() -> None:
             while True:

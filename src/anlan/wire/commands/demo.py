@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     told = (data / "demo.told").exists()
     environment = {"ANLAN_LANES": os.environ.get("ANLAN_LANES", "2")}
     if not told:
-        real = time.time_ns() // 1_000_000 + 40_000  # engines, schema and district need so long at the first start
+        _compile(args.json)
+        real = time.time_ns() // 1_000_000 + 30_000  # engines, schema and district need so long at the first start
         speed = NIGHT_H * 60 / args.minutes
         environment["ANLAN_STORY"] = f"{real}:{int(real - NIGHT_H * 3.6e6 * (1 - 1 / speed))}:{speed:g}"
     says = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
@@ -61,6 +62,14 @@ def run(args: argparse.Namespace) -> int:
         if fresh and code == 0:
             subprocess.run(["rm", "-rf", str(data)], check=False)
     return code
+
+
+def _compile(quiet: bool) -> None:
+    """Compile the judges' kernels before the story's clock starts: the first time takes a minute."""
+    if not quiet:
+        print("编译研判内核（首次约一分钟）· compiling the judges' kernels (a minute, the first time)", flush=True)
+    code = "from anlan.detect.commands.worker import keep_kernels; keep_kernels(); from anlan.detect.warm import warm; warm()"
+    subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, check=False)
 
 
 def _teller(args: argparse.Namespace, told: bool, environment: dict[str, str]) -> subprocess.Popen[bytes]:

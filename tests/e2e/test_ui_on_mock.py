@@ -1,0 +1,138 @@
+"""The ui alone, on its own mock server: what a person can do, with and without the network. Needs Node and the built ui/dist."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from .screens import PHONE, ROOT, Screen, launch
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def mock() -> Iterator[str]:
+    node, dist = shutil.which("node"), ROOT / "ui" / "dist" / "index.html"
+    if node is None or not dist.is_file():
+        pytest.skip("needs node on PATH and a built ui (tools/build_ui.py)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([node, "dev/mock.mjs", str(port)], cwd=ROOT / "ui", stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.readline()
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+def test_the_desk_signs_without_a_page_change(browser: Browser, mock: str) -> None:
+    desk = Screen(browser, mock).open("/").map_ready()
+    expect(desk.by("demo-label")).to_be_visible()
+    address = desk.page.url.partition("?")[0]
+    desk.choose("proposal", "prop-1")
+    expect(desk.by("consequence")).to_contain_text("126")
+    desk.by("claim-prop-1").click()
+    expect(desk.page.locator('[data-id="prop-1"] .who')).to_be_visible()
+    desk.sign()
+    assert desk.page.url.partition("?")[0] == address
+    drawn = "window.__map.querySourceFeatures('reach').filter(f => f.properties.state === 'played').length"
+    desk.page.wait_for_function(f"{drawn} >= 5", timeout=20_000)  # circles fill as receipts come in
+    assert desk.faults == []
+    desk.close()
+
+
+def test_one_press_signs_nothing(browser: Browser, mock: str) -> None:
+    desk = Screen(browser, mock).open("/?k=proposal&id=prop-1")
+    desk.by("sign").click()
+    desk.page.wait_for_timeout(5_600)
+    expect(desk.by("sign")).to_have_attribute("data-armed", "false")
+    desk.close()
+
+
+def test_keyboard_walks_the_queue_and_english_fits(browser: Browser, mock: str) -> None:
+    desk = Screen(browser, mock, lang="en").open("/")
+    first = desk.page.locator('[data-testid="queue"] .open').first
+    first.focus()
+    desk.page.keyboard.press("ArrowDown")
+    desk.page.keyboard.press("Enter")
+    expect(desk.by("queue-call").locator(".open")).to_have_attribute("aria-current", "true")
+    wide = desk.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    desk.by("lang").click()
+    expect(desk.by("nav-desk")).to_contain_text("一张图")
+    desk.close()
+
+
+def test_a_lost_line_is_said_and_the_picture_stays(browser: Browser, mock: str) -> None:
+    desk = Screen(browser, mock).open("/")
+    expect(desk.by("queue-proposal").first).to_be_visible()
+    desk.context.set_offline(True)
+    desk.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    expect(desk.by("line-lost")).to_be_visible(timeout=40_000)
+    expect(desk.by("queue-proposal").first).to_be_visible()
+    desk.context.set_offline(False)
+    expect(desk.by("line-lost")).to_be_hidden(timeout=40_000)
+    desk.close()
+
+
+def test_an_answer_without_network_is_kept_and_sent(browser: Browser, mock: str) -> None:
+    phone = Screen(browser, mock, PHONE).open("/phone")
+    expect(phone.by("countdown")).to_be_visible()
+    box = phone.by("accept").bounding_box()
+    assert box and box["height"] >= 56 and box["y"] > PHONE["height"] / 2  # in the thumb zone
+    phone.context.set_offline(True)
+    phone.answer()
+    expect(phone.by("kept")).to_be_visible()
+    asked = "http" + mock.removeprefix("http") + "/api/calls?mine=1"
+    assert b'"state":"calling"' in urllib.request.urlopen(asked).read()
+    phone.context.set_offline(False)
+    expect(phone.by("kept")).to_be_hidden(timeout=20_000)
+    assert b'"state":"answered"' in urllib.request.urlopen(asked).read()
+    phone.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/monitor/site-LH-B-0417", "chart-inverse"),
+        ("/reach/warn-1", "door-list"),
+        ("/command/inc-1", "timeline"),
+        ("/hazards", "hazard-detail"),
+        ("/duty", "case-detail"),
+        ("/trace/case-1", "trace-page"),
+        ("/ledgers/site/site-3", "history"),
+        ("/system", "letters"),
+        ("/h/token", "known"),
+    ],
+)
+def test_every_page_opens_without_a_fault(browser: Browser, mock: str, path: str, seen: str) -> None:
+    page = Screen(browser, mock).open(path)
+    expect(page.by(seen)).to_be_visible(timeout=15_000)
+    assert page.faults == []
+    page.close()
+
+
+def test_an_import_is_tried_before_it_is_stored(browser: Browser, mock: str) -> None:
+    page = Screen(browser, mock).open("/ledgers/site")
+    page.by("import").click()
+    page.by("import-file").set_input_files({"name": "sites.csv", "mimeType": "text/csv", "buffer": "编码,名称\nA,B\n".encode()})
+    expect(page.by("import-go")).to_be_disabled()
+    page.by("import-dry").click()
+    expect(page.by("import-result")).to_contain_text("12")
+    expect(page.by("import-go")).to_be_enabled()
+    page.close()
