@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from stack import RunningStack
 
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+from .screens import DESK, ROOT, launch
+
 # said by the software renderer and by the browser itself when a request is refused on purpose or the server is away
-NOISE = re.compile(r"GPU stall|GL Driver Message|Automatic fallback to software WebGL|net::ERR_(CONNECTION|INCOMPLETE|NETWORK|EMPTY|ABORTED)")
-DESK = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+NOISE = re.compile(
+    r"GPU stall|GL Driver Message|Automatic fallback to software WebGL|net::ERR_(CONNECTION|INCOMPLETE|NETWORK|EMPTY|ABORTED)"
+)
 
 
 def until(what: Callable[[], Any], seconds: float = 30, said: str = "") -> Any:
@@ -68,7 +68,8 @@ class House:
                 for p in payloads:
                     await client.publish(f"up/{device}", p if isinstance(p, bytes) else json.dumps(p).encode(), qos=1)
 
-        asyncio.run(send())
+        with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop of its own in the test's thread
+            apart.submit(lambda: asyncio.run(send())).result(60)
 
     def depth(self, *metres: float, device: str = "DEV-FLOOD-1") -> None:
         """Depth readings a second apart, the last one now."""
@@ -107,20 +108,16 @@ def house() -> Iterator[House]:
         stack.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium: ``ANLAN_CHROMIUM``, else the one that tools/find_chromium.py finds; fails when there is none."""
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        from find_chromium import find
-
-        path = os.environ.get("ANLAN_CHROMIUM") or find()
-    except SystemExit as none:
-        pytest.fail(str(none))
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            chromium = launch(play)
+        except SystemExit as none:
+            pytest.fail(str(none))
         yield chromium
         chromium.close()
 
@@ -130,7 +127,8 @@ class Visitor:
 
     def __init__(self, browser: Any, house: House, user: str, size: dict[str, int]):
         self.house, self.user, self.said = house, user, []
-        self.context = browser.new_context(base_url=house.http, viewport=size, locale="zh-CN", timezone_id="Asia/Shanghai", reduced_motion="reduce")
+        place = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
+        self.context = browser.new_context(base_url=house.http, viewport=size, reduced_motion="reduce", **place)
         self.page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.page.on("console", lambda m: m.type == "error" and self.said.append(f"{m.text} {m.location.get('url', '')}"))
@@ -150,7 +148,7 @@ class Visitor:
         return [s for s in self.said if not NOISE.search(s)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitors(browser: Any, house: House) -> Iterator[dict[str, Visitor]]:
     """Those logged in so far, by user name; closed at the end."""
     known: dict[str, Visitor] = {}

@@ -29,7 +29,13 @@ PEOPLE = {
 
 def square(lon: float, lat: float, half: float) -> dict[str, object]:
     """A square as GeoJSON; `half` its half side in degrees."""
-    ring = [[lon - half, lat - half], [lon + half, lat - half], [lon + half, lat + half], [lon - half, lat + half], [lon - half, lat - half]]
+    ring = [
+        [lon - half, lat - half],
+        [lon + half, lat - half],
+        [lon + half, lat + half],
+        [lon - half, lat + half],
+        [lon - half, lat - half],
+    ]
     return {"type": "Polygon", "coordinates": [ring]}
 
 
@@ -100,7 +106,14 @@ def people() -> None:
         grid.save()
         for n in range(6):
             Household(
-                building="试验路 2 号", door=f"{n + 1}01", people=2, phone=f"0000000{n}" if n else "", lon=LON, lat=LAT, grid=grid, division_code=HOME
+                building="试验路 2 号",
+                door=f"{n + 1}01",
+                people=2,
+                phone=f"0000000{n}" if n else "",
+                lon=LON,
+                lat=LAT,
+                grid=grid,
+                division_code=HOME,
             ).save()
         Household(building="远处", door="1", people=1, phone="1", lon=LON - 0.03, lat=LAT, division_code=ELSEWHERE).save()
         limit = Threshold(
@@ -118,16 +131,23 @@ def people() -> None:
     s.sign_threshold(limit.id, persons["commander"])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make it all in the installation of ``ANLAN_DATA`` and say what a test needs."""
+    from anlan.engines.attach import database_of
     from anlan.engines.project import setup
 
-    setup()
-    from anlan.register.models import Site
-    from anlan.register.service import load_divisions
-    from anlan.wire import load_services
+    with database_of() as url:
+        setup(url)
+        from anlan.register.models import Site
+        from anlan.register.service import load_divisions
+        from anlan.wire import load_services
 
-    load_services()
-    load_divisions(["440303"], actor="system:test")
-    watched()
-    people()
-    print(json.dumps({"password": PASSWORD, "secret": SECRET, "site": Site.objects.get(code="FLOOD-1").id}))
+        load_services()
+        load_divisions(["440303"], actor="system:test")
+        watched()
+        people()
+        print(json.dumps({"password": PASSWORD, "secret": SECRET, "site": Site.objects.get(code="FLOOD-1").id}))
+
+
+if __name__ == "__main__":
+    main()

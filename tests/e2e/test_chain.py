@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import PHONE, until
+from .conftest import until
+from .screens import PHONE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
@@ -67,7 +68,9 @@ def test_the_commander_signs_on_the_same_page_by_keyboard(visit, house):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement?.dataset?.testid") == "sign":
             break
-    focus = page.evaluate("(() => { const s = getComputedStyle(document.activeElement); return [document.activeElement.dataset.testid, s.outlineStyle, s.outlineWidth] })()")
+    focus = page.evaluate(
+        "(() => { const e = document.activeElement, s = getComputedStyle(e); return [e.dataset.testid, s.outlineStyle, s.outlineWidth] })()"
+    )
     assert focus[0] == "sign", "the sign button is not reached by Tab"
     assert focus[1] != "none" and focus[2] != "0px", f"focus is not visible: {focus}"
     page.keyboard.press("Enter")
