@@ -76,7 +76,7 @@ def test_who_may_not_edit_sees_no_button(visit, house):
     expect(page.get_by_test_id("edit")).to_have_count(0)
 
 
-def test_another_street_sees_nothing_of_this_one(visit, house):
+def test_another_street_sees_nothing_of_this_one(visit, house, visitors):
     page = visit("other-street", "/ledgers/site")
     expect(page.locator("main")).to_contain_text("试验易涝点 2")
     expect(page.locator("main")).not_to_contain_text("下穿通道")
@@ -85,6 +85,7 @@ def test_another_street_sees_nothing_of_this_one(visit, house):
     names = page.evaluate("fetch('/api/map/stations').then(r => r.json()).then(s => s.code)")
     assert names and "FLOOD-1-01" not in names
     assert page.evaluate("fetch('/api/desk/queue').then(r => r.json())") == []
+    visitors["other-street"].said.clear()  # the requests refused on purpose
 
 
 def test_malformed_data_stand_on_the_system_page_with_their_reason(visit, house):
@@ -110,6 +111,6 @@ def test_a_killed_web_process_is_said_and_comes_back_with_the_data(visit, house,
     house.depth(0.16, 0.17, device="DEV-FLOOD-5")  # the gateway goes on: nothing is lost
     expect(page.get_by_test_id("line-lost")).to_have_count(0, timeout=60_000)
     card = page.get_by_test_id("queue-proposal")
-    expect(card.filter(has_text="试验易涝点 5")).to_be_visible(timeout=30_000)
+    expect(card.filter(has_text="试验易涝点 5 · 建议橙")).to_be_visible(timeout=30_000)
     assert page.evaluate("window.__notReloaded")
     visitors["duty"].said.clear()  # refused requests of the outage
