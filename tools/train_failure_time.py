@@ -1,7 +1,7 @@
 """Train the blend of `forecast/forecasters/failure_time.py` on cases generated from published laws, and write ``blend.npz``.
 
     pip install scikit-learn        # only for this script
-    PYTHONPATH=src python tools/train_failure_time.py [--cases 1500] [--out src/anlan/forecast/forecasters/blend.npz]
+    PYTHONPATH=src python tools/train_failure_time.py [--cases 840] [--out src/anlan/forecast/forecasters/blend.npz]
 
 Cases are seeds 0 to N-1 of `rehearse.cases` (every third one of the hard kind); nobody's record is read. Targets
 are ln(remaining) about the mean of the last three windows, at the moments when the live gate was open, between 42 and 98 % of
@@ -64,7 +64,7 @@ def train(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> dict[str, np.ndarray]:
     """Quantile trees as arrays (see `failure_time.climb`)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    out: dict[str, np.ndarray] = {}
+    out: dict[str, np.ndarray] = {"features": np.array(x.shape[1])}
     for name, quantile in QUANTILES.items():
         model = HistGradientBoostingRegressor(loss="quantile", quantile=quantile, random_state=1, **TREES).fit(x, y, w)
         nodes = [p[0].nodes for p in model._predictors]
@@ -97,7 +97,7 @@ def check(trees: dict[str, np.ndarray], name: str, x: np.ndarray, wanted: np.nda
 def main() -> None:
     """Gather, train, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=1500)
+    parser.add_argument("--cases", type=int, default=840)
     parser.add_argument("--out", type=Path, default=Path("src/anlan/forecast/forecasters/blend.npz"))
     args = parser.parse_args()
     parts = [gather(k, min(k + 60, args.cases)) for k in range(0, args.cases, 60)]

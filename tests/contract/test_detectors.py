@@ -190,3 +190,32 @@ def test_words_in_both_languages(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_hazard_is_named_for_every_quantity(name):
     assert all(FOUND[name].hazard_of(n) for n in BY_NUMBER)
+
+
+def test_quality_on_real_low_cost_sensors(shared):
+    """MEMS records with 9 g spikes, stuck and runaway counters: nothing crashes, some samples are marked."""
+    import csv
+
+    rows = list(csv.DictReader((shared / "data" / "slopes" / "iot_mems_stations_A.csv").open()))
+    names = sorted({r["station"] for r in rows})
+    tab = SeriesTable.of(["acceleration"] * len(names), interval_ms=24 * HOUR)
+    value = np.array([float(r["accz"] or "nan") * 9.80665 for r in rows])
+    slot = [names.index(r["station"]) for r in rows]
+    said = Rows.of(slot, [T0 + i * 1000 for i in range(len(rows))], value)
+    FOUND["quality"].step(FOUND["quality"].allocate(tab), said, tab)
+    assert len(said) > 100 and (said.quality[np.isnan(value)] == 2).all()
+
+
+def test_street_depth_with_real_faults_is_not_red_by_one_sample(shared):
+    """A street sensor with jumps of up to 2.5 m (cars, webs): a lone jump is suspect and never red."""
+    import csv
+
+    rows = list(csv.DictReader((shared / "data" / "hydro" / "floodnet_daily_gentle_beetle_202306.csv").open()))
+    dist = np.array([float(r["dist_mm"] or "nan") for r in rows]) / 1e3
+    depth = np.nanmedian(dist) - dist
+    tab = SeriesTable.of(["water_depth"], thresholds=[{"slot": 0, "level": (0.1, 0.15, 0.3, 0.5), "persistence_n": 2, "id": "t"}])
+    state = FOUND["threshold"].allocate(tab)
+    said = FOUND["threshold"].step(state, Rows.of(np.zeros(len(rows)), T0 + 60_000 * np.arange(len(rows)), depth), tab)
+    lone = np.flatnonzero((depth[1:-1] > 0.5) & (depth[:-2] < 0.1) & (depth[2:] < 0.1)) + 1
+    at = {(t - T0) // 60_000 for t, g in zip(said.time_ms, said.grade, strict=True) if g == 4}
+    assert not at & set(lone.tolist())

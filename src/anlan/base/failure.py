@@ -21,9 +21,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-WINDOWS = (24, 48, 96, 192, 384, 768)  # readings looked back
-EXPONENTS = (0.84, 1.0001, 1.25, 1.6)  # q for alpha about 2.2, 2.0, 1.8, 1.6 (alpha is mostly 1.5-2.2)
-STEPS = 24  # grid points of ln R, from a third of a step to the length of the window
+WINDOWS = (24, 48, 96, 192, 448)  # readings looked back
+COARSE = (0.84, 1.0001, 1.25, 1.6)  # q for alpha about 2.2, 2.0, 1.8, 1.6 (alpha is mostly 1.5-2.2)
+FINE = (0.83, 0.96, 1.11, 1.3, 1.6)
+STEPS = 24  # grid points of ln R, first from a third of a step to the length of the window, then where it is likely
+LIKELY = 0.003  # cells with a smaller share of the posterior are left out of the second grid
+NARROW = 6  # a posterior over more cells than this is coarse enough already
 PER_WINDOW = 10
 # what `fit_window` gives, in order; evidence in log units, times in hours
 NAMES = ("p10_h", "p50_h", "p90_h", "elapsed_h", "share", "over_line", "over_broken", "over_ramp", "misfit", "exponent")
@@ -135,61 +138,121 @@ def _rivals(t, rest, w, line, s0, s1, s2, det):
 
 @njit(cache=True)
 def fit_window(t, x, w, noise, step, out):
-    """Fill `out` (see `NAMES`) for one window; leaves NaN where no accelerating fit exists. Works for either sign of x."""
+    """Fill `out` (see `NAMES`) for one window; leaves NaN where no accelerating fit exists. Works for either sign of x.
+
+    The residual sum can come out slightly negative by rounding where a fit is perfect; it is floored by the noise.
+    """
     n = len(t)
     rest, line, s0, s1, s2, det = _line(t, x, w)
     broken, ramp = _rivals(t, rest, w, line, s0, s1, s2, det)
-    nq = len(EXPONENTS)
-    rss = np.full((STEPS, nq, n), np.inf)
     low, high = math.log(0.35 * step), math.log(-t[0])
-    best = np.inf
-    g, logs = np.empty(n), np.empty(n)
     sign = 1.0 if x[n - 1] >= x[0] else -1.0
+    knot, first_after = _knots(t, w)
+    rss = np.full((STEPS, len(COARSE), len(knot)), np.inf)
+    best = _scan(t, w, rest, line, s0, s1, s2, det, sign, low, high, COARSE, knot, first_after, rss)
+    if best == np.inf:
+        return
+    marginal = np.zeros(STEPS)
+    _posterior(knot, rss, best, s0, noise, low, high, COARSE, marginal, out)
+    first, last, total = STEPS, 0, marginal.sum()
     for j in range(STEPS):
-        log_r = low + (high - low) * j / (STEPS - 1)
-        r = math.exp(log_r)
-        for i in range(n):
-            logs[i] = math.log(r - t[i]) - log_r  # of (R - t)/R, so that g is of order one at the end
-        for k in range(nq):
-            p = 1.0 - EXPONENTS[k]
-            for i in range(n):
-                g[i] = -math.expm1(p * logs[i]) / p
-            g0, g1, g2, gx, m0, m1, mx = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            for i in range(n - 1, -1, -1):
-                wg = w[i] * g[i]
-                g0 += wg
-                g1 += wg * t[i]
-                g2 += wg * g[i]
-                gx += wg * rest[i]
-                m0 += w[i]
-                m1 += w[i] * t[i]
-                mx += w[i] * rest[i]
-                if i > n - 5:
-                    continue
-                f = g[i]  # basis h = g - g(t0) over the suffix (g rises to 0 now)
-                h0, h1, hx, h2 = g0 - f * m0, g1 - f * m1, gx - f * mx, g2 - 2 * f * g0 + f * f * m0
-                u, v = (s2 * h0 - s1 * h1) / det, (s0 * h1 - s1 * h0) / det
-                hh = h2 - u * h0 - v * h1
-                if hh > 1e-10 * h2 and hx * sign > 0.0:
-                    s = line - hx * hx / hh
-                    rss[j, k, i] = s
-                    best = min(best, s)
-    if best < np.inf:
-        _posterior(t, rss, best, line, broken, ramp, s0, noise, low, high, out)
+        if marginal[j] > LIKELY * total:
+            first, last = min(first, j), j
+    if total > 0.0 and last - first < NARROW:
+        width = (high - low) / (STEPS - 1)
+        high = low + min(last + 1.0, STEPS + 1.0) * width
+        low += (first - 1.0) * width
+        rss = np.full((STEPS, len(FINE), len(knot)), np.inf)
+        best = _scan(t, w, rest, line, s0, s1, s2, det, sign, low, high, FINE, knot, first_after, rss)
+        _posterior(knot, rss, best, s0, noise, low, high, FINE, marginal, out)
+    variance = max(noise * noise, best / s0)
+    out[5], out[6], out[7] = (line - best) / (2 * variance), (broken - best) / (2 * variance), (ramp - best) / (2 * variance)
+    out[8] = math.sqrt(best / s0) / noise if noise > 0 else 1.0
 
 
 @njit(cache=True)
-def _posterior(t, rss, best, line, broken, ramp, readings, noise, low, high, out):
-    """Quantiles of the remaining time and evidence from the residual sums of the grid."""
+def _knots(t, w):
+    """Onsets to try: at each sample, and twice between thinned ones. Their times, and the first sample after each."""
+    n = len(t)
+    time, first, m = np.empty(3 * n), np.empty(3 * n, np.int64), 0
+    for i in range(n - 4):
+        if i > 0 and (w[i] > 1.0 or w[i - 1] > 1.0):
+            for k in (1, 2):
+                time[m], first[m] = t[i - 1] + (t[i] - t[i - 1]) * k / 3.0, i
+                m += 1
+        time[m], first[m] = t[i], i
+        m += 1
+    return time[:m].copy(), first[:m].copy()
+
+
+@njit(cache=True)
+def _half_width(t, w, i):
+    """Standard deviation of the times of the readings behind sample i, so that two points average a curve over it."""
+    if w[i] <= 1.0:
+        return 0.0
+    gap = (t[i + 1] - t[i]) if i + 1 < len(t) else (t[i] - t[i - 1])
+    size = w[i] if i + 1 >= len(t) or w[i + 1] == w[i] else 0.5 * (w[i] + w[i + 1])
+    return gap / size * math.sqrt((w[i] * w[i] - 1.0) / 12.0)
+
+
+@njit(cache=True)
+def _scan(t, w, rest, line, s0, s1, s2, det, sign, low, high, exponents, knot, first, rss):
+    """Residual sums over (R, q, onset); inf where the law does not accelerate along the motion. The least is returned."""
+    n, m, best, inverse = len(t), len(knot), np.inf, 1.0 / det
+    logs, logs_b, logs_k = np.empty(n), np.empty(n), np.empty(m)
+    g = np.empty(n)
+    half = np.array([_half_width(t, w, i) for i in range(n)])
+    for j in range(STEPS):
+        log_r = low + (high - low) * j / (STEPS - 1)
+        r = math.exp(log_r)
+        for i in range(n):  # of (R - t)/R, so that g is of order one at the end
+            if half[i] > 0.0:
+                logs[i], logs_b[i] = math.log(r - t[i] + half[i]) - log_r, math.log(r - t[i] - half[i]) - log_r
+            else:
+                logs[i] = math.log(r - t[i]) - log_r
+        for i in range(m):
+            logs_k[i] = math.log(r - knot[i]) - log_r
+        for k in range(len(exponents)):
+            p = 1.0 - exponents[k]
+            for i in range(n):
+                if half[i] > 0.0:
+                    g[i] = -0.5 * (math.expm1(p * logs[i]) + math.expm1(p * logs_b[i])) / p
+                else:
+                    g[i] = -math.expm1(p * logs[i]) / p
+            g0, g1, g2, gx, m0, m1, mx = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            i = n
+            for q in range(m - 1, -1, -1):
+                while i > first[q]:
+                    i -= 1
+                    wi, gi, ti = w[i], g[i], t[i]
+                    g0 += wi * gi
+                    g1 += wi * gi * ti
+                    g2 += wi * gi * gi
+                    gx += wi * gi * rest[i]
+                    m0 += wi
+                    m1 += wi * ti
+                    mx += wi * rest[i]
+                f = -math.expm1(p * logs_k[q]) / p  # basis h = g - g(t0) over the suffix (g rises to 0 now)
+                h0, h1, hx, h2 = g0 - f * m0, g1 - f * m1, gx - f * mx, g2 - 2 * f * g0 + f * f * m0
+                hh = h2 - ((s2 * h0 - s1 * h1) * h0 + (s0 * h1 - s1 * h0) * h1) * inverse
+                if hh > 1e-10 * h2 and hx * sign > 0.0:
+                    rss[j, k, q] = line - hx * hx / hh
+                    best = min(best, rss[j, k, q])
+    return best
+
+
+@njit(cache=True)
+def _posterior(t, rss, best, readings, noise, low, high, exponents, marginal, out):
+    """Quantiles of the remaining time (into `out`) and its marginal, from the residual sums over the grid; t: onsets."""
     steps, nq, n = rss.shape
     s2 = max(noise * noise, best / readings)
-    marginal = np.zeros(steps)
+    marginal[:] = 0.0
     total, elapsed, share, exponent = 0.0, 0.0, 0.0, 0.0
     for j in range(steps):
         r = math.exp(low + (high - low) * j / (steps - 1))
-        for i in range(n - 4):
+        for i in range(n):
             e = max(-t[i], 1e-9)
-            spread = math.log((e + 1e-3) / (max(-t[i + 1], 0.0) + 1e-3))
+            spread = math.log(e / -t[i + 1]) if i + 1 < n else math.log(-t[i - 1] / e)
             tau = e / (e + r)
             prior = tau * (1.0 - tau) * spread
             for k in range(nq):
@@ -198,7 +261,7 @@ def _posterior(t, rss, best, line, broken, ramp, readings, noise, low, high, out
                     marginal[j] += p
                     elapsed += p * e
                     share += p * tau
-                    exponent += p * EXPONENTS[k]
+                    exponent += p * exponents[k]
         total += marginal[j]
     if total <= 0.0:
         return
@@ -216,6 +279,4 @@ def _posterior(t, rss, best, line, broken, ramp, readings, noise, low, high, out
     while q < 3:
         out[q] = math.exp(high)
         q += 1
-    out[3], out[4] = elapsed / total, share / total
-    out[5], out[6], out[7] = (line - best) / (2 * s2), (broken - best) / (2 * s2), (ramp - best) / (2 * s2)
-    out[8], out[9] = math.sqrt(best / readings) / noise if noise > 0 else 1.0, exponent / total
+    out[3], out[4], out[9] = elapsed / total, share / total, exponent / total

@@ -72,13 +72,12 @@ def _make_hour(connection: psycopg.Connection[Any], hour: int, indexed: bool) ->
 def drop_hot_indexes(connection: psycopg.Connection[Any]) -> int:
     """Drop the series index of every hot hour (a flood is coming in: the index would be the limit); returns how many."""
     dropped = 0
-    for name in children(connection, "reading"):
-        if connection.execute("select to_regclass(%s)", (f"{name}_series",)).fetchone() == (None,):
-            continue
+    indexed = connection.execute("select indexname from pg_indexes where indexname ~ '^reading_h[0-9]+_series$'").fetchall()
+    for (name,) in indexed:
         try:
             with connection.transaction():
-                connection.execute("set local lock_timeout = '300ms'")
-                connection.execute(f"drop index if exists {name}_series")
+                connection.execute("set local lock_timeout = '3s'")  # behind the batches now being copied
+                connection.execute(f"drop index if exists {name}")
             dropped += 1
         except _BUSY:
             continue

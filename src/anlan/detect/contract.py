@@ -249,6 +249,9 @@ class Detector(ABC):
     def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
         """One sentence of evidence in Chinese and English."""
 
+    def warm(self) -> None:
+        """Compile kernels that three ordinary readings would not reach (called once at a worker's start; default: nothing)."""
+
     def hazard_of(self, quantity_number: int) -> str:
         """The hazard of a finding about a series of this quantity (default: the detector's own)."""
         return self.hazard

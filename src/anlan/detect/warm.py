@@ -42,6 +42,8 @@ def warm() -> None:
             id=["warm"],
         ),
     )
+    for detector in detectors():
+        detector.warm()
     _drive(Stage(table, detectors()), table)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from math import ceil
+from math import ceil, exp
 from typing import Any
 
 import psycopg
@@ -35,7 +35,7 @@ log = structlog.get_logger("anlan.worker")
 ALIVE_SPACE = 0x414E4C57  # shared advisory lock that every living worker holds
 BEAT_S = 0.5
 SETTINGS_S = 5.0  # how long being ready waits for the first settings
-FLOOD_S = 3.0  # a rate above HOT_INDEX_RATE for so long drops the hot indexes
+FLOOD_S = 3.0  # time constant of the mean rate that is held against HOT_INDEX_RATE
 
 
 class Worker:
@@ -52,7 +52,7 @@ class Worker:
         self._control: psycopg.Connection[Any] | None = None
         self._hour = self._last_rows = 0
         self._last_beat = time.monotonic()
-        self._flood_since = 0.0
+        self._rate, self._flood = 0.0, False
         self._ready = False
         self._began = time.monotonic()
 
@@ -99,7 +99,7 @@ class Worker:
         run = self._control.execute
         now = now_ms()
         if now // hours.HOUR_MS != self._hour:
-            hours.ensure_hours(self._control, now, indexed=not self._flood_since)
+            hours.ensure_hours(self._control, now, indexed=not self._flood)
             self._hour = now // hours.HOUR_MS
         self._watch_rate()
         self._mark_live()
@@ -154,17 +154,16 @@ class Worker:
     # -- side work -------------------------------------------------------------------------------------------------
 
     def _watch_rate(self) -> None:
+        """Keep the mean rate of the last seconds; drop the hot indexes while it is a flood."""
         rows, now = sum(lane.rows for lane in list(self.running.values())), time.monotonic()
-        rate = (rows - self._last_rows) / max(now - self._last_beat, 0.1)
+        passed = max(now - self._last_beat, 0.1)
+        rate = max(rows - self._last_rows, 0) / passed
         self._last_rows, self._last_beat = rows, now
-        if rate < settings.get("HOT_INDEX_RATE"):
-            self._flood_since = 0.0
-        elif not self._flood_since:
-            self._flood_since = now
-        elif now - self._flood_since > FLOOD_S and self._control:
-            dropped = hours.drop_hot_indexes(self._control)
-            if dropped:
-                log.info("hot hours go without index", rate=round(rate), dropped=dropped)
+        self._rate += (rate - self._rate) * (1 - exp(-passed / FLOOD_S))
+        flood = self._rate > settings.get("HOT_INDEX_RATE")
+        if flood and self._control and (dropped := hours.drop_hot_indexes(self._control)):
+            log.info("hot hours go without index", rate=round(self._rate), dropped=dropped)
+        self._flood = flood
 
     def _mark_live(self) -> None:
         """Stations that report for the first time become live in the register."""

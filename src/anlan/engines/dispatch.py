@@ -17,11 +17,11 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.models import F
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from ..base import settings as conf
-from .models import FailedEvent, Inbox, Outbox
+from ..base.clock import SystemClock
+from .models import FailedEvent, Outbox
 from .outbox import Event, acting, handlers
 
 LOCK = 0x414E4C45  # "ANLE"
@@ -29,6 +29,14 @@ CHANNEL = "anlan_event"
 BATCH = 200
 ATTEMPTS = 10
 LONGEST_WAIT_S = 300
+_INBOX = """
+with actor as (select set_config('anlan.actor', %s, true))
+insert into engines_inbox (event_id, handler, handled_at) select %s, %s, %s from actor on conflict do nothing
+"""
+_MARK = """
+with off as (select set_config('synchronous_commit', 'off', true))
+update engines_outbox set dispatched_at = %s from off where id = any(%s)
+"""
 log = structlog.get_logger("anlan.dispatch")
 
 
@@ -54,6 +62,13 @@ def _passing(error: BaseException) -> bool:
     return isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
 
 
+def _begun(event_id: int, name: str, actor: str) -> bool:
+    """Name the author and write the inbox row, in one statement (a siren waits for it); False when it was there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INBOX, [actor, event_id, name, SystemClock().now()])
+        return int(cursor.rowcount) == 1
+
+
 def hand_over(event: Event, name: str, handler: Any) -> bool:
     """Give one event to one handler, exactly once; False when it failed (noted in FailedEvent).
 
@@ -61,9 +76,9 @@ def hand_over(event: Event, name: str, handler: Any) -> bool:
     """
     for attempt in range(4):
         try:
-            with acting(f"system:{name.removeprefix('anlan.')}"):
-                _, made = Inbox.objects.get_or_create(event_id=event.id, handler=name)
-                if made:
+            actor = f"system:{name.removeprefix('anlan.')}"
+            with acting(actor) if connection.in_atomic_block else transaction.atomic():
+                if _begun(event.id, name, actor):
                     handler(event)
             return True
         except (OperationalError, InterfaceError) as error:
@@ -84,13 +99,9 @@ def dispatch_waiting(limit: int = BATCH) -> int:
     for row in rows:
         for name, handler in handlers(row.type).items():
             hand_over(event_of(row), name, handler)
-        # the inbox rows make a repeat harmless, so the mark need not wait for the disk
+    if rows:  # the inbox rows make a repeat harmless: one mark for all, and it need not wait for the disk
         with connection.cursor() as cursor:
-            cursor.execute(
-                "with off as (select set_config('synchronous_commit', 'off', true)) "
-                "update engines_outbox set dispatched_at = now() from off where id = %s",
-                [row.id],
-            )
+            cursor.execute(_MARK, [SystemClock().now(), [row.id for row in rows]])
     return len(rows)
 
 
@@ -100,7 +111,7 @@ def retry_due(now: datetime | None = None) -> int:
     for failure in due:
         handler = handlers(failure.event.type).get(failure.handler)
         if handler is None:
-            FailedEvent.objects.filter(pk=failure.pk).update(retry_at=None, error=F("error"))
+            FailedEvent.objects.filter(pk=failure.pk).update(retry_at=None)
         elif hand_over(event_of(failure.event), failure.handler, handler):
             FailedEvent.objects.filter(pk=failure.pk).delete()
     return len(due)

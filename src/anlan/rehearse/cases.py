@@ -34,10 +34,15 @@ class Case:
 
 
 def background(rng: np.random.Generator, days: Floats) -> Floats:
-    """Creep in mm over `days`: linear 0-0.3 mm/d, a season, and a few smooth steps (reservoir, rain)."""
+    """Creep in mm over `days`: a season, smooth steps (reservoir, rain), and a velocity that wanders between seldom surveys."""
+    span = days[-1] - days[0]
     x = rng.uniform(0, 0.3) * days + rng.uniform(0, 8) * np.sin(2 * np.pi * (days / 365 + rng.random()))
-    for _ in range(rng.poisson(2.5 * (days[-1] - days[0]) / 365)):
+    for _ in range(rng.poisson(2.5 * span / 365)):
         x = x + rng.exponential(25) / (1 + np.exp(-(days - rng.uniform(days[0], days[-1])) / rng.uniform(3, 25)))
+    knots = np.arange(days[0] - 40, days[-1] + 40, rng.uniform(4, 30))  # surveyed seldom, interpolated in between
+    speed = rng.uniform(0.1, 1.2) * np.exp(rng.uniform(0.3, 1.0) * rng.normal(size=len(knots)))
+    v = np.interp(days, knots, speed)
+    x = x + np.r_[0, np.cumsum((v[1:] + v[:-1]) / 2 * np.diff(days))]
     return x - x[0]
 
 

@@ -80,6 +80,13 @@ class Rain(Detector):
         count = _fall(due, now_ms, rules, state["slot"], state["bucket"], state["total"], state["newest_ms"], state["grade"], *out)
         return Findings.of(count, *out)
 
+    def warm(self) -> None:
+        """A downpour and the dry hours after it."""
+        table = SeriesTable.of(["rainfall"])
+        state = self.allocate(table)
+        self.step(state, Rows.of([0], [1_700_000_000_000], [0.2]), table)
+        self.tick(state, 1_700_090_000_000, table)
+
     def totals(self, state: State, position_: int, now_ms: int) -> dict[int, float]:
         """Metres of rain in the last 1, 3, 6, 12 and 24 h up to `now_ms` (window hours to total)."""
         sums = np.empty(len(WINDOWS_H))

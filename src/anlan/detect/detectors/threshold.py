@@ -110,6 +110,14 @@ class Threshold(Detector):
         )  # fmt: skip
         return Findings.of(count, *out)
 
+    def warm(self) -> None:
+        """A rate row and one that must hold, through step and tick."""
+        row = {"slot": 0, "level": (1.0, 2.0, 3.0, 4.0), "persistence_ms": 1, "id": "warm"}
+        table = SeriesTable.of(["water_level"], thresholds=[row, row | {"mode": "rate", "window_ms": 3_600_000, "id": "warm-rate"}])
+        state = self.allocate(table)
+        self.step(state, Rows.of([0], [1_700_000_000_000], [2.0]), table)
+        self.tick(state, 1_700_000_000_002, table)
+
     def hazard_of(self, quantity_number: int) -> str:
         """By quantity: displacement is slope, depth is flood, gas is gas."""
         return HAZARDS.get(BY_NUMBER[quantity_number].name, "other")

@@ -83,9 +83,10 @@ def record(url: str, record_id: str) -> dict[str, Any]:
     from django.apps import apps
 
     from ...engines.project import setup
-    from ...engines.records import Record
 
     setup(url)
+    from ...engines.records import Record  # models need the configured Django
+
     for model in apps.get_models():
         if issubclass(model, Record) and kind_of(record_id) == model.KIND:
             row = model._default_manager.filter(pk=record_id).first()
