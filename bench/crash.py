@@ -18,6 +18,7 @@ import time
 import urllib.request
 
 import numpy as np
+import psutil
 import psycopg
 
 from anlan.base.clock import now_ms
@@ -110,13 +111,24 @@ class Probes(threading.Thread):
 def one_kill(p: Platform, name: str, probes: Probes) -> float:
     """Kill -9 the process; seconds until the chain works again."""
     pid = json.loads((p.folder / "run" / "pids.json").read_text())[name]["pid"]
-    os.kill(pid, signal.SIGKILL)
     at = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    while lives(pid):  # on a busy machine it works on for some milliseconds
+        time.sleep(0.002)
+    dead = time.monotonic()
     while time.monotonic() - at < LONGEST_S:
-        if answers(p) and proposed(p, [key for key, (sent, _) in list(probes.acked.items()) if sent > at]):
+        if answers(p) and proposed(p, [key for key, (sent, _) in list(probes.acked.items()) if sent > dead]):
             return time.monotonic() - at
         time.sleep(0.05)
     raise SystemExit(f"not back {LONGEST_S} s after the kill of {name}: see {p.folder}/logs")
+
+
+def lives(pid: int) -> bool:
+    """Whether the process still runs."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def answers(p: Platform) -> bool:
