@@ -28,7 +28,7 @@ def supervisor(tmp_path):
     made = Supervisor(Folders(tmp_path / "数据").make())
     yield made
     made.stop_all()
-    made.folders.sockets.rmdir()
+    made.folders.forget_sockets()
 
 
 def test_a_killed_child_is_back_at_once_and_a_crashing_one_more_slowly(supervisor):
@@ -76,7 +76,7 @@ def test_leftovers_are_ended_but_never_a_stranger_with_the_same_number(tmp_path)
     finally:
         stranger.kill()
         stranger.wait()
-        folders.sockets.rmdir()
+        folders.forget_sockets()
 
 
 def test_announcing_without_a_supervisor_does_nothing(monkeypatch, tmp_path):
