@@ -171,11 +171,11 @@ class Platform:
         return total
 
 
-def generator(name: str, *arguments: object) -> subprocess.Popen:
+def generator(name: str, *arguments: object, stdin: int | None = None) -> subprocess.Popen:
     """A load generator in a process of its own; its last line is JSON."""
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-m", f"bench.{name}", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=root, stdin=stdin, stdout=subprocess.PIPE, text=True)
 
 
 def finished(process: subprocess.Popen) -> dict:

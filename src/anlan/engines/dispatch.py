@@ -18,7 +18,6 @@ from typing import Any
 import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
 
 from ..base import settings as conf
 from ..base.clock import SystemClock
@@ -112,7 +111,7 @@ def retry_due(now: datetime | None = None) -> int:
     for failure in due:
         handler = handlers(failure.event.type).get(failure.handler)
         if handler is None:
-            FailedEvent.objects.filter(pk=failure.pk).update(retry_at=None, error=F("error"))
+            FailedEvent.objects.filter(pk=failure.pk).update(retry_at=None)
         elif hand_over(event_of(failure.event), failure.handler, handler):
             FailedEvent.objects.filter(pk=failure.pk).delete()
     return len(due)

@@ -7,6 +7,7 @@ a folder of mode 0700 that belongs to us, or the start is refused.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -51,6 +52,11 @@ class Folders:
                     folder=str(folder),
                 )
         return self
+
+    def forget_sockets(self) -> None:
+        """Remove the socket folder when nothing is in it any more."""
+        with contextlib.suppress(OSError):
+            self.sockets.rmdir()
 
     def lock(self) -> IO[str]:
         """Take the data folder for this process; a second `up` is refused with who holds it."""

@@ -138,6 +138,7 @@ class EmbeddedNats:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+        self.folders.forget_sockets()
 
 
 def _quoted(path: Path) -> str:

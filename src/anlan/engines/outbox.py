@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from ..base.clock import SystemClock, story
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -92,6 +94,8 @@ def acting(actor: str) -> Iterator[None]:
                 cursor.execute("select current_setting('anlan.actor', true)")
                 before = cursor.fetchone()[0] or ""
             cursor.execute("select set_config('anlan.actor', %s, true)", [actor])
+            if story():
+                cursor.execute("select set_config('anlan.now', %s, true)", [SystemClock().now().isoformat()])
         yield
         if nested:
             with connection.cursor() as cursor:

@@ -203,6 +203,7 @@ class EmbeddedPostgres:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+        self.folders.forget_sockets()
 
 
 def root_mode() -> str:

@@ -77,7 +77,7 @@ def picture(site: str, now: Any, since: Any, mute: Any) -> Picture | None:
     """
     connection.ensure_connection()
     # psycopg's own cursor: prepared by the server, which spares planning a query of this size each time
-    with psycopg.Cursor(connection.connection) as cursor:
+    with psycopg.Cursor(connection.connection) as cursor, connection.connection.pipeline():  # both in one round trip, in this order
         cursor.execute(_LOCK, [site], prepare=True)
         row = cursor.execute(_READ, {"site": site, "now": now, "since": since, "mute": mute}, prepare=True).fetchone()
     if row is None:

@@ -45,3 +45,8 @@ def test_run_script_is_sound():
     assert subprocess.run(["bash", "-n", str(ROOT / "run")]).returncode == 0
     assert (ROOT / "run").stat().st_mode & 0o111
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_commands_page_is_current():
+    done = subprocess.run([sys.executable, "tools/make_commands_doc.py", "--check"], cwd=ROOT)
+    assert done.returncode == 0, "run tools/make_commands_doc.py"

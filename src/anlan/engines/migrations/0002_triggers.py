@@ -18,6 +18,8 @@ create function anlan_audit() returns trigger language plpgsql as $$
 -- first change keeps it as `before`.
 declare
   actor text := current_setting('anlan.actor', true);
+  -- the story clock of a demonstration, set by engines.outbox.acting; else the machine's
+  at timestamptz := coalesce(nullif(current_setting('anlan.now', true), '')::timestamptz, now());
 begin
   if tg_op = 'DELETE' then
     if not exists (select from former) then return null; end if;
@@ -29,16 +31,16 @@ begin
   end if;
   if tg_op = 'INSERT' then
     execute format('insert into engines_auditentry (at, actor, "table", row, action, before, after)
-      select now(), $1, $2, n.%1$I, $3, null, case when (select count(*) from changed) > 1000 then null else to_jsonb(n) end
-      from changed n', tg_argv[0]) using actor, tg_table_name, tg_op;
+      select $4, $1, $2, n.%1$I, $3, null, case when (select count(*) from changed) > 1000 then null else to_jsonb(n) end
+      from changed n', tg_argv[0]) using actor, tg_table_name, tg_op, at;
   elsif tg_op = 'UPDATE' then
     execute format('insert into engines_auditentry (at, actor, "table", row, action, before, after)
-      select now(), $1, $2, coalesce(n.%1$I, o.%1$I), $3, to_jsonb(o), to_jsonb(n)
+      select $4, $1, $2, coalesce(n.%1$I, o.%1$I), $3, to_jsonb(o), to_jsonb(n)
       from former o full join changed n on n.%1$I = o.%1$I where to_jsonb(o) is distinct from to_jsonb(n)',
-      tg_argv[0]) using actor, tg_table_name, tg_op;
+      tg_argv[0]) using actor, tg_table_name, tg_op, at;
   else
     execute format('insert into engines_auditentry (at, actor, "table", row, action, before, after)
-      select now(), $1, $2, o.%1$I, $3, to_jsonb(o), null from former o', tg_argv[0]) using actor, tg_table_name, tg_op;
+      select $4, $1, $2, o.%1$I, $3, to_jsonb(o), null from former o', tg_argv[0]) using actor, tg_table_name, tg_op, at;
   end if;
   return null;
 end $$;
