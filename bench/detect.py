@@ -1,11 +1,12 @@
 """Detectors: 100,000 stations x one reading, thresholds and the slope set, beside one object per stream (river).
 
-Median of repeated sweeps in one process, kernels compiled before. `slope_sweep_100k_ms` is quality control and the slope detector's
-step; the fits that follow on the tick where the cheap gate is open are `slope_fit_ms` (one series, full memory). `ratio_to_river` is
-time per reading of a river program with *one object per stream that does the slope set's work* (Hampel line of quality control by a rolling
-median, three velocity means, a noise variance, a steady-velocity quantile, the gates), over ours. `ratio_to_river_cheapest`
-sets a single EWMean and a comparison, the cheapest thing river can do, against our threshold sweep. Both sides run in the same
-process, one after the other, river on fewer stations (cost per reading does not depend on their number).
+Median of repeated sweeps in one process, kernels compiled before. `slope_sweep_100k_ms` is quality control and the
+slope detector's step; the fits that follow on the tick where the cheap gate is open are `slope_fit_ms` (one series, full
+memory). `ratio_to_river` is the time per reading of a river program with *one object per stream that does the slope
+set's work* (spike test on a rolling median, least-squares slopes over 4 and 8 readings, those before, noise,
+steady velocity, gain, the gates), over ours. `ratio_to_river_cheapest` sets a single EWMean and a comparison, the
+cheapest thing river can do, against our threshold sweep. Both sides run in the same process, one after the other, river
+on fewer stations (cost per reading does not depend on their number).
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def sweep(detectors, table, n, repeats, scale, noise):
 def fit(slope):
     """Milliseconds of one fit of a failing series with a full memory."""
     table = SeriesTable.of(["displacement"], interval_ms=HOUR, noise=1e-4)
+    slope.warm()
     state, took = slope.allocate(table), []
     n = 1000
     x = np.where(np.arange(n) > 700, -0.02 * np.log((1010 - np.arange(n)) / 310), 0) + 1e-4 * np.random.default_rng(0).normal(size=n)
@@ -62,34 +64,52 @@ def fit(slope):
 
 
 class Stream:
-    """What one slope stream needs, out of river's own statistics."""
+    """What one slope stream needs, out of river's own statistics: least-squares slopes are Cov(t, x) / Var(t)."""
 
     def __init__(self):
+        from collections import deque
+
         from river import stats, utils
 
         self.median = stats.RollingQuantile(0.5, window_size=5)
-        self.short, self.long = utils.Rolling(stats.Mean(), window_size=3), utils.Rolling(stats.Mean(), window_size=7)
-        self.smooth, self.noise, self.steady = stats.EWMean(0.5), stats.EWVar(0.02), stats.Quantile(0.5)
-        self.gain = utils.Rolling(stats.Mean(), window_size=44)
-        self.last = None
+        self.slopes = [(utils.Rolling(stats.Cov(), window_size=w), utils.Rolling(stats.Var(), window_size=w)) for w in (4, 8)]
+        self.smooth, self.noise, self.steady = stats.EWMean(0.5), stats.EWMean(0.02), stats.EWMean(1 / 128)
+        self.before = deque([0.0] * 17, maxlen=17)  # the long slope 8 and 16 readings ago
+        self.values = deque(maxlen=44)
 
     def take(self, hours, value):
-        """Update everything and ask the cheap gates."""
-        sigma = math.sqrt(self.noise.get() or 1e-12)
-        spike = self.last is not None and abs(value - self.median.get()) > 6 * sigma
+        """Update everything and ask the cheap gates; the grade."""
+        values = self.values
+        sigma = self.noise.get() or 1e-12
+        spike = len(values) > 8 and abs(value - self.median.get()) > 6 * sigma
         self.median.update(value)
-        if self.last is None:
-            self.last = (hours, value)
-            return False
-        v = (value - self.last[1]) / (hours - self.last[0])
-        self.last = (hours, value)
-        self.noise.update(v)
+        if len(values) < 2:
+            values.append(value)
+            return 0
+        self.noise.update(abs(value - 2 * values[-1] + values[-2]) * 0.5117)
+        self.smooth.update(value - values[-1])
+        values.append(value)
         if spike:
-            return False
-        self.short.update(v), self.long.update(v), self.smooth.update(v), self.steady.update(abs(v)), self.gain.update(value)
-        steady = max(self.steady.get(), sigma)
-        angle = math.degrees(math.atan2(abs(self.long.get()), steady))
-        return angle > 45 and abs(value - self.gain.get()) > 3 * sigma and abs(self.short.get()) > abs(self.long.get())
+            return 0
+        v = []
+        for cov, var in self.slopes:
+            cov.update(hours, value)
+            var.update(hours)
+            spread = var.get()
+            v.append(cov.get() / spread if spread else 0.0)
+        short, long = abs(v[0]), abs(v[1])
+        self.before.append(long)
+        floor = sigma * 0.154
+        steady = max(self.steady.get() or 0.0, floor)
+        if long < 3 * steady:
+            self.steady.update(long)
+        angle, gain = math.degrees(math.atan2(long, steady)), abs(value - values[0])
+        rising = long > self.before[8] > self.before[0]
+        if angle >= 80 and short >= 5.671 * steady and rising and gain > max(5 * sigma, 0.01):
+            return 3
+        if long > 5 * steady and gain > max(5 * sigma, 0.01):
+            return 2
+        return 1 if angle > 45 and long > 3 * floor and gain > 3 * sigma else 0
 
 
 def river_slopes(repeats):

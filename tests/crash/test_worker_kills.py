@@ -197,7 +197,8 @@ def test_kills_under_load_lose_and_double_nothing(rig):
         time.sleep(0.2)
     stored = rig.ask("select station, time_ms, count(*) from reading group by 1, 2")
     assert {(s, t) for s, t, _ in stored} == rows
-    sql = "select substr(station_id, 9)::int, detector, (evidence->>'kind')::int8, at, grade, (evidence->>'previous')::int from detect_finding"
+    numbers = "(evidence->>'kind')::int8, at, grade, (evidence->>'previous')::int"
+    sql = f"select substr(station_id, 9)::int, detector, {numbers} from detect_finding"
     kept = {(s, d, k, round(at.timestamp() * 1000), g, p) for s, d, k, at, g, p in rig.ask(sql)}
     assert kept == found and len(found) > 50
     assert rig.ask("select count(*) from engines_outbox where type like 'detect.%'")[0][0] == len(found)

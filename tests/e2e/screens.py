@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]  # WebGL 2 without a graphics card
 NOISE = ("GPU stall", "GroupMarker", "Failed to load resource")
 
 
@@ -19,7 +20,7 @@ def launch(playwright: Playwright) -> Browser:
     assert spec and spec.loader
     finder = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(finder)
-    return playwright.chromium.launch(executable_path=finder.find(), args=["--no-sandbox"])
+    return playwright.chromium.launch(executable_path=finder.find(), args=FLAGS)
 
 
 class Screen:

@@ -251,6 +251,7 @@ class Detector(ABC):
 
     def warm(self) -> None:
         """Compile kernels that three ordinary readings would not reach (called once at a worker's start; default: nothing)."""
+        return
 
     def hazard_of(self, quantity_number: int) -> str:
         """The hazard of a finding about a series of this quantity (default: the detector's own)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from ..base.clock import from_ms
 from ..base.errors import AnlanError
@@ -17,6 +17,9 @@ from ..register.scope import Asker
 from ..register.service import answerable
 from .models import Consultation, HazardWarning, Proposal
 from .wording import rings
+
+SOUND_DEG = 0.03  # some 3 km: more than any loudspeaker's reach
+METRES_PER_DEG = 111_195.0  # of a great circle (mean Earth radius 6,371 km); east-west this is a little too far, so fewer count
 
 
 def iso(when: datetime | None) -> str | None:
@@ -90,22 +93,37 @@ def visible(division_code: str, asker: Asker) -> bool:
     return any(division_code.startswith(scope) for scope in asker.scopes)
 
 
+def _sounding(broadcast: QuerySet[Device], site: Site, area: Any) -> set[str]:
+    """Ids of the loudspeakers and sirens of the site, or whose sound reaches into `area` (a shapely outline)."""
+    import shapely
+
+    found = set(broadcast.filter(site=site).values_list("id", flat=True))
+    west, south, east, north = area.buffer(SOUND_DEG).bounds
+    near = broadcast.filter(lon__gte=west, lon__lte=east, lat__gte=south, lat__lte=north).values_list("id", "lon", "lat", "reach_m")
+    for pk, lon, lat, reach_m in near:
+        if area.distance(shapely.Point(lon, lat)) * METRES_PER_DEG <= (reach_m or 0.0):
+            found.add(pk)
+    return found
+
+
 def consequence(site: Site, grade: Grade) -> dict[str, Any]:
     """Whom and what a warning for this site would move: counts, and the sentence beside the sign button."""
     import shapely
 
     households = Household.objects.filter(division_code__startswith=site.division_code)
     outline = rings(site.warning_area)
+    broadcast = Device.objects.filter(kind__in=("loudspeaker", "siren", "terminal"), enabled=True)
     if outline:
         area = shapely.union_all([shapely.Polygon(ring) for ring in outline])
         west, south, east, north = area.bounds
         box = Household.objects.filter(lon__gte=west, lon__lte=east, lat__gte=south, lat__lte=north).values_list("lon", "lat", "people")
         inside = [people for lon, lat, people in box if area.covers(shapely.Point(lon, lat))]
         homes, people = len(inside), sum(inside)
+        speakers = len(_sounding(broadcast, site, area))
     else:
         total = households.aggregate(homes=Count("id"), people=Sum("people"))
         homes, people = total["homes"], total["people"] or 0
-    speakers = Device.objects.filter(site=site, kind__in=("loudspeaker", "siren", "terminal"), enabled=True).count()
+        speakers = broadcast.filter(Q(site=site) | Q(division_code__startswith=site.division_code)).count()
     callees = sum(1 for a in answerable(site.id, site.division_code) if a.person_id)
     zh = f"立即通知 {homes} 户 {people} 人，开 {speakers} 只喇叭和警报器，依次呼叫 {callees} 名责任人"
     en = f"tells {homes} households ({people} people), opens {speakers} loudspeakers and sirens, calls {callees} people in turn"

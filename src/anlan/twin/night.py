@@ -19,7 +19,7 @@ HISTORY_H = 240.0  # hourly memory that a slope's logger sends at the start
 FAIL_H = 7.4  # the key slope fails
 ACCEL_H = 30.0  # after accelerating for so long
 FINE_FROM_H = -48.0  # since then it is sampled every ten minutes
-STORM_PEAK_H, STORM_MM, STORM_H = 3.2, 60.0, 8.0
+STORM_PEAK_H, STORM_MM, STORM_H = 3.2, 45.0, 8.0
 Floats = NDArray[np.float64]
 
 
@@ -55,7 +55,7 @@ def track(quantity: str, station: str, role: str, seed: int) -> Track:
         return Track(t, tips)
     if quantity == "water_depth":
         t = np.arange(0, NIGHT_H + 1e-9, 1 / 60)
-        gain = 100.0 if role == "floods" else rng.uniform(1.0, 7.0)
+        gain = 200.0 if role == "floods" else rng.uniform(2.0, 20.0)
         depth = road_depth(t, rain_rate(t), 0.018, gain, 0.6)
         return Track(t[::2], np.maximum(depth + rng.normal(0, 0.002, len(t)), 0)[::2])
     t = np.arange(0, NIGHT_H + 1e-9, 1 / 12)

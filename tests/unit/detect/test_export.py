@@ -37,9 +37,9 @@ def test_beside_a_running_database(real_db):
         store.copy_block(connection.cursor(), block)
         station = connection.execute("select id, site_id from register_station where number = 1000").fetchone()
         connection.execute(
-            "insert into detect_finding (id, division_code, created_at, updated_at, cause, station_id, site_id, quantity, detector, hazard, "
-            "grade, score, at, evidence, zh, en) values ('find-X', '', now(), now(), '{read-1000.5.5000}', %s, %s, 'water_level', 'threshold', "
-            "'flood', 3, 1, now(), '{}', '水位', 'level')",
+            "insert into detect_finding (id, division_code, created_at, updated_at, cause, station_id, site_id, quantity, detector, "
+            "hazard, grade, score, at, evidence, zh, en) values ('find-X', '', now(), now(), '{read-1000.5.5000}', %s, %s, "
+            "'water_level', 'threshold', 'flood', 3, 1, now(), '{}', '水位', 'level')",
             station,
         )
     here = {"ANLAN_DATABASE_URL": real_db}

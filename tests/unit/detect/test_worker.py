@@ -64,7 +64,7 @@ async def working(url: str, log: str, n: int = 1):
         await asyncio.gather(*tasks)
 
 
-async def until(true, seconds: float = 30.0) -> None:
+async def until(true, seconds: float = 90.0) -> None:  # a cold cache compiles the kernels first
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited too long"
@@ -80,7 +80,7 @@ class Sender:
     """Publishes frames to the lanes as the gateway does."""
 
     def __init__(self, client, lanes: dict[int, int]):
-        self.stream, self.lanes, self.count, self.sent = client.jetstream(timeout=5), lanes, 0, []
+        self.stream, self.lanes, self.count, self.sent = client.jetstream(timeout=30), lanes, 0, []
 
     async def frame(self, lane: int, station, time_ms, value) -> None:
         block = ReadingBlock.of(station, np.full(len(station), 5), time_ms, value, received_ms=now_ms())

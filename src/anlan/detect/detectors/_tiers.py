@@ -33,10 +33,11 @@ def push(r, t_ms, value, count, origin_ms, origin, tier_s, tier, sum_s, sum_x):
     if n == 0:
         origin_ms[r], origin[r] = t_ms, value
     seconds = (t_ms - origin_ms[r]) // 1000
-    if n > 0 and seconds <= tier_s[r, 0, (n - 1) % RING]:
+    at = np.int64(np.uint64(n) % np.uint64(RING))
+    if n > 0 and seconds <= tier_s[r, 0, at - 1 if at > 0 else RING - 1]:
         return False
     s, x = float(seconds), value - origin[r]
-    tier_s[r, 0, n % RING], tier[r, 0, n % RING] = seconds, x
+    tier_s[r, 0, at], tier[r, 0, at] = seconds, x
     n += 1
     count[r] = n
     size = 1

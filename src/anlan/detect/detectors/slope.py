@@ -210,32 +210,41 @@ def _interval_h(state: State, r: int) -> float:
 
 
 @njit(cache=True)
-def _slope(r, newest, size, count, tier_s, tier):
-    """Least-squares slope per hour over `size` readings ending with the `newest`-th newest (1: the last)."""
+def _newest(count):
+    """Ring position of the newest reading (unsigned: a signed remainder costs more than the slope itself)."""
+    return np.int64(np.uint64(count - 1) % np.uint64(_tiers.RING))
+
+
+@njit(cache=True)
+def _slope(seconds, values, at, size):
+    """Least-squares slope per hour over `size` readings that end at ring position `at`; its spread; the position before."""
     st, sx, stt, stx = 0.0, 0.0, 0.0, 0.0
-    base, x0 = last(r, newest, count, tier_s, tier)
-    for k in range(newest, newest + size):
-        s, x = last(r, k, count, tier_s, tier)
-        t, y = (s - base) / 3600.0, float(x - x0)
+    base, x0 = seconds[at], values[at]
+    for _ in range(size):
+        t, y = float(seconds[at] - base), float(values[at] - x0)
         st += t
         sx += y
         stt += t * t
         stx += t * y
+        at = at - 1 if at > 0 else _tiers.RING - 1
     det = size * stt - st * st
-    return (size * stx - st * sx) / det if det > 0 else 0.0, det / size
+    v = (size * stx - st * sx) / det * 3600.0 if det > 0 else 0.0
+    return v, det / size / 12_960_000.0, at
 
 
 @njit(cache=True)
 def _sense(r, quantity, declared, count, tier_s, tier, noise, ewma):
     """Noise from the latest second difference (clamped, slow) and the exponential mean of steps."""
-    n = count[r]
-    s1, x1 = last(r, 1, count, tier_s, tier)
-    s2, x2 = last(r, 2, count, tier_s, tier)
+    n, at = count[r], _newest(count[r])
+    s1, x1 = tier_s[r, 0, at], tier[r, 0, at]
+    at = at - 1 if at > 0 else _tiers.RING - 1
+    s2, x2 = tier_s[r, 0, at], tier[r, 0, at]
     v = float(x1 - x2) / ((s1 - s2) / 3600.0)
     ewma[r] = v if n == 2 else 0.5 * v + 0.5 * ewma[r]
     if n < 3:
         return
-    s3, x3 = last(r, 3, count, tier_s, tier)
+    at = at - 1 if at > 0 else _tiers.RING - 1
+    s3, x3 = tier_s[r, 0, at], tier[r, 0, at]
     ratio = (s1 - s2) / (s2 - s3)
     if 0.3 < ratio < 3.0:
         d = abs(float(x1 - x2) - float(x2 - x3) * ratio) / math.sqrt(1.0 + (1.0 + ratio) ** 2 + ratio**2) * 1.2533
@@ -250,10 +259,11 @@ def _sense(r, quantity, declared, count, tier_s, tier, noise, ewma):
 @njit(cache=True)
 def _measure(r, quantity, count, tier_s, tier, noise, steady, steady_n, ewma, e):
     """Velocities, steady velocity, angle and gain into the evidence row e."""
-    v1, spread = _slope(r, 1, LONG, count, tier_s, tier)
-    vs, _ = _slope(r, 1, SHORT, count, tier_s, tier)
-    v2, _ = _slope(r, 1 + LONG, LONG, count, tier_s, tier)
-    v3, _ = _slope(r, 1 + 2 * LONG, LONG, count, tier_s, tier)
+    seconds, values, newest = tier_s[r, 0], tier[r, 0], _newest(count[r])
+    v1, spread, at = _slope(seconds, values, newest, LONG)
+    vs, _, _ = _slope(seconds, values, newest, SHORT)
+    v2, _, at = _slope(seconds, values, at, LONG)
+    v3, _, at = _slope(seconds, values, at, LONG)
     sign = 1.0 if v1 >= 0 else -1.0
     vn = noise[r] / math.sqrt(spread) if spread > 0 else np.inf
     v = abs(v1)
@@ -263,11 +273,10 @@ def _measure(r, quantity, count, tier_s, tier, noise, steady, steady_n, ewma, e)
         steady[r] += weight * (v - steady[r])
         steady_n[r] = min(steady_n[r] + 1, 1_000_000)
         v0 = max(steady[r], vn)
-    size = min(count[r], _tiers.RING - 4)
-    _, now = last(r, 1, count, tier_s, tier)
-    before = 0.0
+    now, before = values[newest], 0.0
+    at = newest + 5 if count[r] >= _tiers.RING else 0  # the oldest four of the ring (or of what there is), a little inside
     for k in range(4):
-        before += last(r, size - k, count, tier_s, tier)[1] / 4.0
+        before += values[at + k if at + k < _tiers.RING else at + k - _tiers.RING] / 4.0
     e[V], e[VS], e[VE], e[V2], e[V3] = v, sign * vs, sign * ewma[r], sign * v2, sign * v3
     e[V0], e[VN], e[ANGLE] = v0, vn, math.degrees(math.atan2(v, v0))
     e[GAIN], e[NOISE], e[LEAST], e[QUANTITY] = abs(now - before), noise[r], LEAST_GAIN[quantity - 1], quantity
