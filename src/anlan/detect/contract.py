@@ -249,7 +249,7 @@ class Detector(ABC):
     def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
         """One sentence of evidence in Chinese and English."""
 
-    def warm(self) -> None:  # noqa: B027
+    def warm(self) -> None:
         """Compile kernels that three ordinary readings would not reach (called once at a worker's start; default: nothing)."""
         return
 
