@@ -75,7 +75,7 @@ def _engines() -> list[dict[str, Any]]:
     database = {
         "name": "PostgreSQL",
         "ok": True,
-        "version": f"{v.major}.{v.minor}.{v.patch}",
+        "version": version,
         "latency_ms": round((time.perf_counter() - began) * 1000, 1),
         "detail": f"{size / 1e9:.2f} GB",
         "zh": "正常",
