@@ -86,7 +86,7 @@ def loudspeaker(house: House) -> Any:
     return speaker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house() -> Iterator[House]:
     """`anlan up` on a temporary folder with the small place in it and every gauge reporting."""
     assert (ROOT / "src/anlan/web/static/index.html").is_file(), "the ui is not built: run tools/build_ui.py"
