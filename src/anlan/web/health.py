@@ -42,8 +42,13 @@ async def _ask_log(lanes: int) -> dict[str, Any]:
             stream = client.jetstream()
             found = {lane: (await stream.stream_info(nats.lane_stream(lane))).state for lane in range(lanes)}
             facts = {lane: {"last": s.last_seq, "first": s.first_seq, "bytes": s.bytes} for lane, s in found.items()}
-            version = client.connected_server_version
-            return {"ok": True, "version": str(version), "lanes": facts, "latency_ms": round((time.perf_counter() - began) * 1000, 1)}
+            v = client.connected_server_version
+            return {
+                "ok": True,
+                "version": f"{v.major}.{v.minor}.{v.patch}",
+                "lanes": facts,
+                "latency_ms": round((time.perf_counter() - began) * 1000, 1),
+            }
 
 
 def log_facts() -> dict[str, Any]:
