@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..base.clock import story_speed
+from ..base.clock import story
 from ..base.grade import Grade
 from .book import Book
 from .people import Actor, Refused
@@ -67,7 +67,7 @@ class Story:
         """Let somebody do something after `story_s` seconds of the story."""
 
         async def later() -> None:
-            await asyncio.sleep(story_s / story_speed())
+            await asyncio.sleep(story_s / pace())
             try:
                 await deed
             except Refused as refused:
@@ -166,7 +166,7 @@ class Story:
                 await inspector.post(f"/api/notices/{notice}/confirm", {"text": "入户当面告知"})
             if luck < 0.7:
                 await inspector.post(f"/api/notices/{notice}/act", {"text": "已转移至避灾点"})
-            await asyncio.sleep(20 / story_speed())
+            await asyncio.sleep(20 / pace())
 
     def on_notify_receipt_added(self, subject: str, p: Data, at: str) -> None:
         """One fact more in the ledger."""
@@ -221,7 +221,7 @@ class Story:
 
     async def _do(self, actor: Actor, task: str) -> None:
         await actor.post(f"/api/tasks/{task}/accept", {"text": "收到"})
-        await asyncio.sleep(360 / story_speed())
+        await asyncio.sleep(360 / pace())
         await actor.post(f"/api/tasks/{task}/done", {"text": "已完成，现场照片已传"})
 
     def on_respond_task_done(self, subject: str, p: Data, at: str) -> None:
@@ -259,7 +259,7 @@ class Story:
         )
         for actor, event, form in steps:
             await actor.post(f"/api/hazards/{hazard}/{event}", form)
-            await asyncio.sleep(120 / story_speed())
+            await asyncio.sleep(120 / pace())
 
     def on_supervise_hazard_moved(self, subject: str, p: Data, at: str) -> None:
         """One step of the loop."""
@@ -288,7 +288,7 @@ class Story:
 
     async def _case(self, case: str) -> None:
         await self.cast.actors["secretary"].post(f"/api/cases/{case}/explain", {"text": "手机静音，未听到呼叫"})
-        await asyncio.sleep(120 / story_speed())
+        await asyncio.sleep(120 / pace())
         await self.cast.actors["supervisor"].post(
             f"/api/cases/{case}/decide", {"consequence": "书面检查，季度考核扣 2 分", "text": "情况属实"}
         )
@@ -297,6 +297,12 @@ class Story:
         """Decided."""
         if self.book.steps.get("case", {}).get("id") == subject:
             self.book.write("case_decided", at, f"{subject}:decided", subject)
+
+
+def pace() -> float:
+    """Seconds of the story in a real second for what people do, also when the clock has caught up with the real time."""
+    told = story()
+    return told[2] if told else 120.0
 
 
 def hash_share(text: str) -> float:

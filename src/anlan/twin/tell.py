@@ -16,13 +16,14 @@ from .book import Book
 from .district import KEY_ROAD, KEY_SLOPE, Row
 from .fleet import Credential, Fleet, Sensor, Speaker
 from .night import FAIL_H, NIGHT_H, Track, track
-from .people import Actor
+from .people import Actor, Refused
 from .story import Cast, Story
 
 if TYPE_CHECKING:
     from .load import Loaded
 
 AFTER_H = 24.0  # sensors go on after the night, at their own rhythm, for so long
+CLOSE_TRIES = 30  # two seconds apart
 LAST_DUE_S = 150.0  # real seconds that the last steps may take after the story's end
 ROOTS = ("reading", "forecast_reading", "flood_reading")
 SKETCH = {"spikes": 0.03, "stuck": 0.03, "jump": 0.03, "drift": 0.03, "dies": 0.05}  # share of live slope series
@@ -136,9 +137,28 @@ class Telling:
         await self.book.until("hazard_cancelled", "case_decided", timeout_s=LAST_DUE_S)
         incident = self.book.steps.get("incident", {}).get("id")
         if incident:
-            closing = commander.post(f"/api/incidents/{incident}/close", {"review": "预警提前、撤离及时；首位责任人未应答，已问责"})
-            self.story.act(closing, "close of the incident")
+            await self._close(commander, incident)
         await self.book.until(*[k for k, _, _ in _plot()], timeout_s=20)
+
+    async def _close(self, commander: Actor, incident: str) -> None:
+        """Close the incident with its review, as soon as its last tasks are done."""
+        for attempt in range(CLOSE_TRIES):
+            try:
+                await commander.post(f"/api/incidents/{incident}/close", {"review": "预警提前、撤离及时；首位责任人未应答，已问责"})
+                return
+            except Refused as refused:
+                if attempt == CLOSE_TRIES - 1:
+                    self.story.failures.append(f"close of the incident: {refused}")
+                if refused.code == "respond.tasks_open":
+                    await self._finish(commander, incident)
+                await asyncio.sleep(2)
+
+    async def _finish(self, commander: Actor, incident: str) -> None:
+        """Whoever still has a task of the incident says what became of it (the silent one too, at daybreak)."""
+        for task in (await commander.get(f"/api/incidents/{incident}"))["tasks"]:
+            actor = self.story.cast.by_person((task["person"] or {}).get("id", ""))
+            if actor and task["state"] in ("sent", "accepted", "doing"):
+                self.story.act(actor.post(f"/api/tasks/{task['id']}/done", {"text": "补报：已完成"}), f"late report of {actor.name}")
 
     async def _link(self) -> None:
         """Fill each step's cause: the nearest earlier record of the book on its way back."""
