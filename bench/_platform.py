@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -175,7 +176,9 @@ def generator(name: str, *arguments: object, stdin: int | None = None) -> subpro
     """A load generator in a process of its own; its last line is JSON."""
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-m", f"bench.{name}", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=root, stdin=stdin, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=root, stdin=stdin, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.kill)  # a measurement that fails leaves no load behind
+    return process
 
 
 def finished(process: subprocess.Popen) -> dict:

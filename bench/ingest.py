@@ -22,10 +22,12 @@ def run(args):
     parts = args.only.split(",") if args.only else ["idle", "steady", "framed", "mqtt"]
     figures: dict = {}
     if {"idle", "steady"} & set(parts):
-        with Platform(85_000, devices=850) as p:
+        with Platform(devices=850) as p:
             if "idle" in parts:
                 idle(p, figures, args.seconds / 3)
             if "steady" in parts:
+                p.stations = 85_000
+                p.register()
                 steady(p, figures, args.seconds)
     if {"framed", "mqtt"} & set(parts):
         with Platform(args.stations) as p:

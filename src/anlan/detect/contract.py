@@ -23,14 +23,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import FieldError
-from ..base.failure import Lookback
 from ..base.quantity import quantity
+
+if TYPE_CHECKING:  # the desk compiles settings with these tables and shall not load Numba for it
+    from ..base.failure import Lookback
 
 State = dict[str, NDArray[Any]]
 
