@@ -55,7 +55,8 @@ class Platform:
     def __init__(self, stations: int = 0, devices: int = 200, **settings: str):
         self.stations, self.devices = stations, devices
         self.folder = Path(tempfile.mkdtemp(prefix="anlan-bench-"))
-        self.env = {**os.environ, **{f"ANLAN_{name}": value for name, value in settings.items()}}
+        clean = {k: v for k, v in os.environ.items() if k not in ("ANLAN_DATABASE_URL", "ANLAN_NATS_URL", "ANLAN_DATA", "ANLAN_STORY")}
+        self.env = {**clean, **{f"ANLAN_{name}": value for name, value in settings.items()}}
         self.url = EmbeddedPostgres(Folders(self.folder)).url()
 
     def __enter__(self) -> Platform:
