@@ -1,0 +1,112 @@
+"""The role of a protocol: a sans-IO codec, bytes in and messages out, messages in and bytes out.
+
+A codec never sees a socket, a clock or the database. It decodes a byte stream cut anywhere, finds
+the next message again after garbage, keeps at most `LONGEST` unread bytes, and proposes the answer
+that its standard demands; the transport sends that answer only after the readings are durable.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..base.errors import FieldError
+from ..base.plugin import scan
+
+LONGEST = 64 * 1024  # bytes a stream may hold without a whole message before they are given up as garbage
+
+
+@dataclass(slots=True)
+class Sample:
+    """One reading as the protocol tells it: `key` is the device's own name of the value (element, factor, part).
+
+    `time_ms` is UTC milliseconds, `value` is SI in `unit` (UCUM), `quantity` a name of `base.quantity` or "" when
+    the device's register has to say what the key measures. `quality` is a number of `base.block.Quality`.
+    """
+
+    station: str
+    key: str
+    quantity: str
+    time_ms: int
+    value: float
+    unit: str
+    quality: int = 0
+
+
+@dataclass(slots=True)
+class Message:
+    """One whole message: its name in the standard, everything it says, its readings, and the answer due to it.
+
+    `fields` hold the header too, in the standard's units, times ISO 8601 with zone; `device` is who says it is
+    talking (phone, station address, MN, source address); `part` is (number, total) of a lone sub-package.
+    """
+
+    protocol: str
+    name: str
+    device: str
+    fields: dict[str, Any]
+    samples: list[Sample] = field(default_factory=list)
+    answer: bytes = b""
+    raw: bytes = b""
+    part: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class Broken:
+    """Bytes that are no message: a code (`bad_checksum`, `bad_length`, `bad_field`, `garbage` …), the detail, the bytes.
+
+    `answer` is what the standard demands for it (a denial), empty for silence.
+    """
+
+    protocol: str
+    code: str
+    detail: str
+    raw: bytes = b""
+    answer: bytes = b""
+
+
+class Stream(ABC):
+    """What one connection (or one file) has said so far; holds the unread rest and unfinished sub-packages."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[Message | Broken]:
+        """Everything that became whole with these bytes, in order. Never raises for any bytes."""
+
+    def end(self) -> list[Message | Broken]:
+        """The connection is over: what is left of it (an unfinished message is `Broken`)."""
+        return []
+
+
+class Codec(ABC):
+    """One protocol. ``name`` is its word on the command line; ``text`` says that its frames are text lines."""
+
+    name: str
+    zh: str
+    en: str
+    text: bool = False
+
+    @abstractmethod
+    def stream(self, options: dict[str, Any] | None = None) -> Stream:
+        """A new stream. `options` are the device's settings in this protocol (a vendor profile, a lenient sum)."""
+
+    @abstractmethod
+    def encode(self, message: dict[str, Any]) -> bytes:
+        """The bytes of a message: `name` or number of the message, and its fields as `Message.fields` has them.
+
+        Both directions, so that the twin can speak as a device. FieldError names a field that is missing or out of range.
+        """
+
+
+def codecs() -> dict[str, Codec]:
+    """All protocols found, by name."""
+    return scan("anlan.collect.protocols", Codec)  # type: ignore[type-abstract]
+
+
+def codec(name: str) -> Codec:
+    """The protocol of this name; FieldError lists what there is otherwise."""
+    found = codecs()
+    if name not in found:
+        words = ", ".join(sorted(found))
+        raise FieldError("protocol", name, f"没有此协议；可用：{words}", f"no such protocol; known: {words}", code="collect.unknown_protocol")
+    return found[name]
