@@ -108,5 +108,7 @@ def codec(name: str) -> Codec:
     found = codecs()
     if name not in found:
         words = ", ".join(sorted(found))
-        raise FieldError("protocol", name, f"没有此协议；可用：{words}", f"no such protocol; known: {words}", code="collect.unknown_protocol")
+        raise FieldError(
+            "protocol", name, f"没有此协议；可用：{words}", f"no protocol of this name; known: {words}", code="collect.no_protocol"
+        )
     return found[name]
