@@ -18,7 +18,7 @@ const WORD: Record<string, string> = {
   带班领导: 'duty leader', 地灾技术员: 'geohazard technician', 技术员: 'technician', 值守长: 'duty officer', 值守员: 'duty clerk', 指挥长: 'commander', 督办员: 'supervisor', 研判员: 'analyst', 名录管理员: 'registrar', 系统管理员: 'administrator', 安全员: 'safety officer', 巡查员: 'inspector',
   综合救援队: 'rescue team', 医疗救护队: 'medical team', 抗洪抢险队: 'flood team', 地灾应急队: 'geohazard team', 救援队: 'rescue team', 抢险队: 'emergency team', 应急队: 'response team', 避灾点: 'shelter', 安置点: 'shelter', 物资库: 'depot', 大喇叭: 'loudspeaker', 声光警报器: 'siren', 警报器: 'siren',
   示例户: 'Example household', 示例: 'Example', 试验: 'Trial', 管理处: 'management office', 工棚: 'work sheds', 商铺: 'shops', 东段: 'east section', 西段: 'west section', 北片: 'north block', 南片: 'south block', 村口: 'village gate', 散户: 'scattered homes', 下穿通道: 'underpass', 通道: 'passage', 小区: 'estate', 大厦: 'Tower', 花园: 'Garden', 公园: 'Park', 体育馆: 'Gymnasium', 学校: 'school', 医院: 'hospital', 工业区: 'industrial park',
-  边坡: 'slope', 水库: 'reservoir', 易涝点: 'low point', 雨量点: 'rain site', 企业: 'enterprise', 高层: 'high-rise', 裂缝计: 'crack gauge', 倾角仪: 'tiltmeter', 雨量计: 'rain gauge', 水位计: 'level gauge', 水深计: 'depth gauge', 渗压计: 'piezometer', 烟感: 'smoke detector', 气体探测器: 'gas detector', 独居老人: 'elderly, lives alone', 行动不便: 'cannot walk unaided', 轮椅: 'wheelchair', 孕妇: 'pregnant',
+  边坡: 'slope', 水库: 'reservoir', 易涝点: 'low point', 雨量点: 'rain site', 企业: 'enterprise', 高层: 'high-rise', 裂缝计: 'crack gauge', 倾角仪: 'tiltmeter', 雨量计: 'rain gauge', 水位计: 'level gauge', 水深计: 'depth gauge', 渗压计: 'piezometer', 烟感: 'smoke detector', 气体探测器: 'gas detector', 区带班领导: 'District duty leader', 现场: 'on site', 甲: 'A', 乙: 'B', 独居老人: 'elderly, lives alone', 行动不便: 'cannot walk unaided', 轮椅: 'wheelchair', 孕妇: 'pregnant',
   罗湖区: 'Luohu District', 区: 'District', 路: 'Rd', 街: 'St', 村: 'Village', 户: 'home', 岗: 'post', 楼: 'Building',
 }
 const KEYS = Object.keys(WORD).sort((a, b) => b.length - a.length)
@@ -38,7 +38,7 @@ function run(han: string): string {
   let rest = ''
   const flush = (): void => { if (rest) out.push(sound(rest)); rest = '' }
   for (let i = 0; i < han.length; ) {
-    const key = KEYS.find((k) => han.startsWith(k, i) && (k.length > 1 || i + 1 === han.length || i > 0))
+    const key = KEYS.find((k) => han.startsWith(k, i) && (k.length > 1 || i > 0 || SURE.some((s) => han.startsWith(s, 1))))
     if (!key) { rest += han[i++]; continue }
     flush()
     out.push(WORD[key]!)
@@ -52,7 +52,7 @@ function name(text: string): string {
     .replace(/([零一二三四五六七八九十])(网格员?|栋|单元|号楼)/g, (_, d: string, what: string) => `${DIGIT.indexOf(d)}${what}`)
     .replace(/(\d+)\s*网格员/g, ' grid $1 inspector ').replace(/(\d+)\s*网格/g, ' Grid $1 ')
     .replace(/(\d+(?:[–-]\d+)?)\s*(?:栋|号楼)/g, ' Block $1 ').replace(/(\d+)\s*单元/g, ' Unit $1 ').replace(/示例(\d+)号/g, 'Example $1').replace(/(\d+(?:[–-]\d+)?)\s*号/g, ' No. $1 ')
-  const said = numbered.replace(RUN, (h) => ` ${run(h)} `).replaceAll('、', ', ').replaceAll('（', ' (').replaceAll('）', ') ').replace(/\s+/g, ' ').replace(/ ([,.;:)])/g, '$1').trim()
+  const said = numbered.replace(RUN, (h) => ` ${run(h)} `).replaceAll('、', ', ').replaceAll('（', ' (').replaceAll('）', ') ').replace(/\s+/g, ' ').replace(/ ([,.;:)])/g, '$1').replaceAll('( ', '(').trim()
   return said.charAt(0).toUpperCase() + said.slice(1)
 }
 /** A name without Chinese characters (as far as the table knows them). */
