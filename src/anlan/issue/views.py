@@ -168,6 +168,7 @@ def proposal_view(proposal_id: str, asker: Asker) -> dict[str, Any]:
     findings = Finding.objects.filter(pk__in=p.cause).select_related("station").order_by("-at")[:20]
     forecast = Forecast.objects.filter(pk__in=[c for c in p.cause if c.startswith("fcst-")]).order_by("-made_at").first()
     warning = HazardWarning.objects.filter(site=site, hazard=p.hazard, state="issued").select_related("signed_by").first()
+    own = HazardWarning.objects.filter(proposal=p).select_related("signed_by").order_by("-version").first()
     opinions = Consultation.objects.filter(proposal=p).order_by("id")
     return {
         **proposal_row(p),
@@ -225,6 +226,7 @@ def proposal_view(proposal_id: str, asker: Asker) -> dict[str, Any]:
         ],
         "consequence": consequence(site, Grade(p.grade)),
         "warning_in_force": warning_row(warning) if warning else None,
+        "warning": warning_row(own) if own else None,
         "consultation": [{"id": c.id, "opinions": c.opinions, "closed_at": iso(c.closed_at)} for c in opinions],
     }
 
