@@ -47,7 +47,7 @@ def on(*types: str, urgent: bool = False) -> Callable[[Handler], Handler]:
     are stored, or nothing. It must not talk to the world (that is the outbox's job again).
 
     An `urgent` handler (a siren waits for it) is given events before all others and runs in psycopg's pipeline mode:
-    its statements are sent by `run`, and the count of rows of a write is not known unless the write returns them.
+    what it sends by `run` waits for no answer, and how many rows such a write changed is known only if it returns them.
     """
 
     def register(handler: Handler) -> Handler:
@@ -103,13 +103,24 @@ def one(sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Any:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """A pipeline on Django's connection (the one that is open, if any): what `run` sends travels together until a row is fetched."""
+    """A pipeline on Django's connection (the one that is open, if any): what `run` sends travels together until a row is fetched.
+
+    Django's own statements wait for their answer as ever, so that its counts of changed rows are right.
+    """
     connection.ensure_connection()
     if connection.connection.pgconn.pipeline_status:
         yield
         return
-    with connection.connection.pipeline():
-        yield
+    with connection.connection.pipeline() as pipeline:
+
+        def answered(execute: Callable[..., Any], *statement: Any) -> Any:
+            result = execute(*statement)
+            with connection.wrap_database_errors:
+                pipeline.sync()
+            return result
+
+        with connection.execute_wrapper(answered):
+            yield
 
 
 def emit(

@@ -66,7 +66,37 @@ def test_urgent_goes_first_keeps_its_effects_once_and_emits(real_db, subscribed)
     assert Outbox.objects.filter(type="test.thing.followed").count() == 2
 
 
-@pytest.mark.parametrize("fault", ["python", "sql", "late sql", "constraint at the commit"])
+def test_djangos_own_statements_know_what_they_changed(real_db, subscribed):
+    from anlan.engines.dispatch import drain
+    from anlan.engines.models import FailedEvent
+    from anlan.engines.outbox import run
+    from anlan.register.models import Organisation
+
+    counts = []
+
+    @subscribed("test.thing.made", urgent=True)
+    def quick(event):
+        run("update register_organisation set kind = 'sent ahead' where name = %s", [event.subject])
+        row = Organisation.objects.select_for_update().get(name=event.subject)
+        row.name = "renamed"
+        row.save(update_fields=["name"])  # raises when no row is changed
+        counts.append(Organisation.objects.filter(kind="sent ahead").update(kind="x"))
+        counts.append(Organisation.objects.filter(name="nobody").update(kind="x"))
+        counts.append(Organisation.objects.get_or_create(id="org-new", defaults={"name": "new"})[1])
+        counts.append(Organisation.objects.filter(name="new").delete()[0])
+
+    from anlan.engines.outbox import acting
+
+    with acting("system:test"):
+        Organisation.objects.create(id="org-a", name="a")
+    told(("test.thing.made", "a", {}))
+    drain()
+    assert not FailedEvent.objects.exists(), FailedEvent.objects.get().error
+    assert counts == [1, 0, True, 1]
+    assert organisations() == ["renamed"]
+
+
+@pytest.mark.parametrize("fault", ["python", "sql", "late sql", "orm after late sql", "orm", "constraint at the commit"])
 def test_urgent_that_fails_keeps_nothing_and_is_retried(real_db, subscribed, fault):
     from anlan.engines.dispatch import drain, retry_due
     from anlan.engines.models import FailedEvent, Inbox
@@ -84,8 +114,10 @@ def test_urgent_that_fails_keeps_nothing_and_is_retried(real_db, subscribed, fau
             raise ValueError("not today")
         if fault == "sql":
             one("select 1 / 0")
-        if fault == "late sql":
+        if "late sql" in fault:
             run("select 1 / 0")
+        if "orm" in fault:
+            Organisation.objects.bulk_create([Organisation(id="org-a", name="once more")])
         if fault == "constraint at the commit":
             run("insert into engines_inbox (event_id, handler, handled_at) values (-1, 'x', %s)", [datetime.now(UTC)])
 
