@@ -11,6 +11,7 @@ import structlog
 
 from ..base import settings
 from ..base.clock import SystemClock
+from ..engines.memory import give_back
 from ..engines.nats import connected, lane_stream, lane_subject
 from ..engines.reconcile import every
 from . import config
@@ -39,10 +40,13 @@ class Publisher:
             changed = self.connection.execute("delete from detect_registerchange").rowcount
             if changed or self._validity_moved(now):
                 self._compile(now)
+                changed = True
         newest = self.connection.execute("select lane, max(version) from detect_laneconfig group by lane").fetchall()
         due = [(lane, version) for lane, version in newest if self.told.get(lane) != version]
         if due:
             asyncio.run(self._announce(due))
+        if changed:
+            give_back()
         return len(due)
 
     def _validity_moved(self, now: datetime) -> bool:
