@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ....base.errors import FieldError
@@ -12,6 +13,9 @@ CODES = {name: code for code, name in NAMES.items()}
 UP_ENDS, DOWN_ENDS = frozenset((ETX, ETB)), frozenset((ENQ, EOT, ACK, NAK, ESC))
 HEX_HEAD, TEXT_HEAD = 14, 24  # bytes up to and with STX or SYN
 _HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
+
+
+_BEGIN = re.compile(rb"\x7e(?:\x7e|\Z)|\x01(?:[0-9A-Fa-f]{22}|[0-9A-Fa-f]{0,21}\Z)")
 
 
 def _table() -> tuple[int, ...]:
@@ -144,11 +148,8 @@ def _garbage(raw: bytes, reason: tuple[str, str] | None) -> Garbage:
 
 def _start(data: bytes, at: int) -> int:
     """The next place where a frame may begin (its head may be cut); len(data) when there is none."""
-    binary, text = data.find(b"\x7e\x7e", at), data.find(b"\x01", at)
-    while text >= 0 and (binary < 0 or text < binary) and not all(b in _HEX_DIGITS for b in data[text + 1 : text + 23]):
-        text = data.find(b"\x01", text + 1)
-    found = min(x for x in (binary, text, len(data)) if x >= 0)
-    return found - 1 if found == len(data) > at and data[-1] == 0x7E else found
+    found = _BEGIN.search(data, at)
+    return found.start() if found else len(data)
 
 
 def _wanted(data: bytes, at: int) -> str:
@@ -216,7 +217,9 @@ def _checked(raw: bytes, text: bool, down: bool, end: int, tail: int, head: int)
     return Frame(text, down, center, address, fields[6:8].hex().upper(), fields[8], multi, total, number, body, end, crc, raw)
 
 
-def build(text: bool, down: bool, center: int, address: bytes, password: bytes, function: int, body: bytes, end: int, packet: int = -1) -> bytes:
+def build(
+    text: bool, down: bool, center: int, address: bytes, password: bytes, function: int, body: bytes, end: int, packet: int = -1
+) -> bytes:
     """A whole frame; `packet` is total and number as 24 bits, or -1. FieldError when the body is too long."""
     if packet >= 0:
         body = (b"%06X" % packet if text else packet.to_bytes(3, "big")) + body

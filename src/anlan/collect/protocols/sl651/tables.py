@@ -216,10 +216,26 @@ STATUS_BITS = (
     ("quota_exceeded", "剩余水量超限"),
 )
 
-EVENTS = (
-    "history_cleared parameters_changed state_changed sensor_fault password_changed terminal_fault mains_lost battery_low box_opened "
-    "pump_fault quota_alarm level_alarm pressure_alarm quality_alarm data_error message_sent message_received send_error"
-).split()
+EVENTS = [
+    "history_cleared",
+    "parameters_changed",
+    "state_changed",
+    "sensor_fault",
+    "password_changed",
+    "terminal_fault",
+    "mains_lost",
+    "battery_low",
+    "box_opened",
+    "pump_fault",
+    "quota_alarm",
+    "level_alarm",
+    "pressure_alarm",
+    "quality_alarm",
+    "data_error",
+    "message_sent",
+    "message_received",
+    "send_error",
+]
 
 BASIC = {  # table D.1: name, kind (h hex, b BCD text, c channel, t text, r relay ranges)
     0x01: ("中心站地址", "h"),
@@ -240,14 +256,34 @@ _RUN = (
     + " ".join(f"水位修正基值{k}" for k in range(1, 9))
     + " "
     + " ".join(f"加报水位{k}" for k in range(1, 9))
-    + " 加报水位以上加报阈值 加报水位以下加报阈值 流量加报阈值 流速加报阈值 闸位加报阈值 功率加报阈值 气压加报阈值 风速加报阈值 水温加报阈值 "
+    + " 加报水位以上加报阈值 加报水位以下加报阈值 流量加报阈值 流速加报阈值 "
+    "闸位加报阈值 功率加报阈值 气压加报阈值 风速加报阈值 水温加报阈值 "
     + " ".join(f"取(排)水口{k}{s}限水位" for k in range(1, 9) for s in "上下")
     + " "
     + " ".join(f"取(排)水口{k}{s}限水压" for k in range(1, 9) for s in "上下")
     + " "
     + " ".join(
         f"{n}{s}限"
-        for n in "水温 pH值 溶解氧 高锰酸盐指数 电导率 氧化还原电位 浊度 氨氮 总氮 铜 锌 氟化物 硒 砷 汞 镉 总有机碳 叶绿素".split()
+        for n in [
+            "水温",
+            "pH值",
+            "溶解氧",
+            "高锰酸盐指数",
+            "电导率",
+            "氧化还原电位",
+            "浊度",
+            "氨氮",
+            "总氮",
+            "铜",
+            "锌",
+            "氟化物",
+            "硒",
+            "砷",
+            "汞",
+            "镉",
+            "总有机碳",
+            "叶绿素",
+        ]
         for s in "上下"
     )
     + " 流量上限 "
