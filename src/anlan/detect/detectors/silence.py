@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..contract import Detector, Findings, Rows, SeriesTable, State
+from ..contract import MUTE, Detector, Findings, Rows, SeriesTable, State
 from ._kernel import columns, position
 
 FACTOR = 3.0  # missed reports in a row before a device counts as silent (ours; as LoRaWAN fleets commonly do)
@@ -69,6 +69,15 @@ class Silence(Detector):
             state["flap_ms"], state["silent"], state["from_ms"], state["tick_ms"], *out,
         )  # fmt: skip
         return Findings.of(count, *out)
+
+    def overruled(self, state: State, slot: int, verdict: int, span: tuple[int, int], now_ms: int, fresh: State) -> None:
+        """A muted series waits from the end of its mute."""
+        if verdict == MUTE:
+            state["silent"][slot], state["from_ms"][slot] = 0, max(state["from_ms"][slot], span[1])
+
+    def unmuted(self, state: State, slot: int, now_ms: int) -> None:
+        """The wait counts from now."""
+        state["from_ms"][slot] = min(state["from_ms"][slot], now_ms)
 
     def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
         """``已 42 分钟无数据（允许 16 分钟）``."""
@@ -134,7 +143,7 @@ def _tick(
     n, most = 0, len(o_slot)
     for r in range(len(watched)):
         if tick_ms[r] > 0 and now - tick_ms[r] > STOOD_MS:
-            from_ms[r] = now
+            from_ms[r] = max(from_ms[r], now)  # a mute that lasts longer stands
         tick_ms[r] = now
         if silent[r] or last_ms[r] == 0:
             continue
