@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from django.db import DatabaseError, connection, models, transaction
+from django.db.models import Q
 
 from ..base.division import covers
 from ..base.errors import AnlanError, FieldError
@@ -17,7 +18,7 @@ from ..base.quantity import quantity, to_si
 from ..engines.records import Record
 from .cells import parse
 from .models import DeviceSeries, Division, Series, Site, Station
-from .scope import Asker
+from .scope import Asker, area
 from .sheets import Table
 
 CRS_NAMES = ("source_crs", "坐标系", "source crs")
@@ -55,6 +56,7 @@ class Intake:
         self.fields = {n: model._meta.get_field(n) for n in model.LEDGER.editable}  # type: ignore[attr-defined]
         self.columns: dict[str, int] = {}  # field (or id, source_crs, an extra) to column
         self.key = natural_key(model)
+        self.right = "admin" if self.name == "post" else model.LEDGER.right  # type: ignore[attr-defined]  # posts hand out roles
 
     def run(self) -> None:
         """Everything, inside the caller's transaction; two imports of one ledger wait for each other."""
@@ -126,20 +128,25 @@ class Intake:
             self.references["object_id"] = self._names(Site, self._cells("object_id"))
         if "feeds" in self.columns:
             codes = {m["station"].strip() for text in self._cells("feeds") for p in _parts(text) if (m := FEED.match(p))}
-            self.stations = dict(Station.objects.filter(code__in=codes).values_list("code", "pk"))
+            known = Station.objects.filter(code__in=codes)
+            if self.asker is not None:  # who feeds a station speaks for it
+                known = known.filter(area(self.asker.rights.get(self.right, ())))
+            self.stations = dict(known.values_list("code", "pk"))
         self.divisions = set(Division.objects.values_list("code", flat=True))
         self.site_area: dict[str, str] = {}
         if "site" in self.references:
             ids = {pk for found in self.references["site"].values() for pk in found}
             self.site_area = dict(Site.objects.filter(pk__in=ids).values_list("pk", "division_code"))
 
-    @staticmethod
-    def _names(model: Any, texts: set[str]) -> dict[str, list[str]]:
-        key = natural_key(model)[0]
+    def _names(self, model: Any, texts: set[str]) -> dict[str, list[str]]:
+        """Text (id or name) to the ids that it means, among the rows that the asker may see."""
+        key, rows = natural_key(model)[0], model._default_manager.all()
+        if self.asker is not None and issubclass(model, Record):
+            rows = rows.filter(area(self.asker.scopes) | Q(division_code=""))
         found: dict[str, list[str]] = {}
-        for pk in model._default_manager.filter(pk__in=texts).values_list("pk", flat=True):
+        for pk in rows.filter(pk__in=texts).values_list("pk", flat=True):
             found[pk] = [pk]
-        for pk, text in model._default_manager.filter(**{f"{key}__in": texts}).values_list("pk", key):
+        for pk, text in rows.filter(**{f"{key}__in": texts}).values_list("pk", key):
             if pk not in found.setdefault(text, []) and found[text] != [text]:
                 found[text].append(pk)
         return found
@@ -190,7 +197,11 @@ class Intake:
             return found[0]
         if not found:
             raise FieldError(
-                name, text, "没有登记，请先登记或改正", "is not registered; register it first or correct it", code="register.no_reference"
+                name,
+                text,
+                "没有登记，或不在您的辖区内；请先登记或改正",
+                "is not registered, or lies outside your area; register it first or correct it",
+                code="register.no_reference",
             )
         raise FieldError(
             name, text, f"有 {len(found)} 个同名，请填编号", f"names {len(found)} rows; give the id", code="register.ambiguous"
@@ -205,7 +216,7 @@ class Intake:
         if match["unit"]:
             to_si(0.0, match["unit"], known)
         if code not in self.stations:
-            raise FieldError("feeds", part, f"没有测点 {code}，请先登记", f"no station {code}; register it first")
+            raise FieldError("feeds", part, f"您的辖区内没有测点 {code}，请先登记", f"no station {code} in your area; register it first")
         return (match["key"] or known.name).strip(), self.stations[code], known.number, match["unit"] or ""
 
     def _object(self, text: str) -> str:
@@ -334,7 +345,7 @@ class Intake:
                 )
             code = ""
         if self.asker is not None:
-            right = self.model.LEDGER.right  # type: ignore[attr-defined]
+            right = self.right
             if not any(covers(scope, code or "") for scope in self.asker.rights.get(right, ())):
                 raise FieldError(
                     "division_code",

@@ -50,9 +50,14 @@ def asker_of(person: Person) -> Asker:
     return Asker(person.id, person.name, tuple(sorted(scopes)), {k: tuple(sorted(v)) for k, v in rights.items()})
 
 
+def area(prefixes: tuple[str, ...], field: str = "division_code") -> Q:
+    """The condition "lies under one of these division prefixes" (nothing does under none)."""
+    found = Q(pk__in=[])
+    for prefix in prefixes:
+        found |= Q(**{f"{field}__startswith": prefix})
+    return found
+
+
 def scoped(queryset: QuerySet[Any], asker: Asker, field: str = "division_code") -> QuerySet[Any]:
     """The rows of `queryset` inside the asker's area."""
-    area = Q(pk__in=[])
-    for prefix in asker.scopes:
-        area |= Q(**{f"{field}__startswith": prefix})
-    return queryset.filter(area)
+    return queryset.filter(area(asker.scopes, field))

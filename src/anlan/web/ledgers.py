@@ -20,7 +20,7 @@ from ..base.quantity import QUANTITIES
 from ..engines.models import AuditEntry
 from ..engines.records import Ledger, Record
 from ..register.roles import NAMES, RIGHTS
-from ..register.scope import Asker
+from ..register.scope import Asker, area
 from .errors import not_found
 
 PAGE = 50
@@ -162,13 +162,11 @@ def describe(name: str, asker: Asker) -> dict[str, Any]:
 def visible(model: type[models.Model], asker: Asker) -> QuerySet[Any]:
     """The rows of a ledger inside the asker's area (see the module's text for rows without one)."""
     field = code_field(model)
-    area = Q(pk__in=[])
-    for prefix in asker.scopes:
-        area |= Q(**{f"{field}__startswith": prefix})
+    mine = area(asker.scopes, field)
     keeper = asker.rights.get(ledger_of(model).right, ())
     if issubclass(model, Record) and ("admin" in asker.rights or any(len(prefix) <= WIDE for prefix in keeper)):
-        area |= Q(**{field: ""})
-    return model._default_manager.filter(area)
+        mine |= Q(**{field: ""})
+    return model._default_manager.filter(mine)
 
 
 def _parse(field: models.Field[Any, Any], text: str) -> Any:

@@ -206,3 +206,17 @@ def test_migrating_twice_changes_nothing(real_db):
 
     assert migrate() == []
     assert attach() == 0
+
+
+def test_tables_of_another_version_are_said_at_the_start_and_not_page_by_page(db):
+    from django.db import connection
+
+    from anlan.base.errors import AnlanError
+    from anlan.engines.database import check_schema
+
+    check_schema()
+    with connection.cursor() as cursor:
+        cursor.execute("alter table register_team drop column members")
+    with pytest.raises(AnlanError) as caught:
+        check_schema()
+    assert caught.value.code == "engines.schema_differs" and "register_team.members" in caught.value.zh

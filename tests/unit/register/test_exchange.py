@@ -166,6 +166,41 @@ def test_rights_by_area(ready):
     assert take("site", csv_of(("编码", "区划"), ("A1", "440303001")), asker=other).rejected == 1
 
 
+def test_a_file_reaches_nothing_outside_the_area(ready):
+    from anlan.engines.outbox import acting
+    from anlan.register.models import Site, Station
+    from anlan.register.scope import Asker
+
+    with acting(BY):
+        far = Site(code="FAR", name="别处的坡", kind="slope", lon=114.2, lat=22.5, division_code="440303001001")
+        far.save()
+        Station(code="FAR-1", name="别处的测点", site=far, lon=114.2, lat=22.5, division_code="440303001001").save()
+        Station(code="S1-1", name="自己的测点", site=Site.objects.get(code="S1"), lon=114.1, lat=22.5, division_code=AREA).save()
+    # sees the whole county, keeps the registers of one township only
+    asker = Asker("person-x", "名录员", ("440303",), {"register": ("440303008",)})
+    head = ("client_id", "username", "name", "kind", "division_code", "feeds")
+    data = csv_of(head, ("D1", "D1", "甲", "sensor", AREA, "FAR-1:tilt"), ("D2", "D2", "乙", "sensor", AREA, "S1-1:tilt"))
+    outcome = take("device", data, asker=asker)
+    assert [r["field"] for r in outcome.reasons] == ["feeds"] and outcome.created == 1, outcome.reasons
+    narrow = Asker("person-x", "名录员", ("440303008",), {"register": ("440303008",)})
+    stations = csv_of(
+        ("code", "name", "kind", "site", "lon", "lat", "source_crs"),
+        *((c, c, "rain", s, 114.2, 22.5, "wgs84") for c, s in (("N1", "FAR"), ("N2", "S1"))),
+    )
+    outcome = take("station", stations, asker=narrow)
+    assert [r["field"] for r in outcome.reasons] == ["site"] and outcome.created == 1, outcome.reasons
+
+
+def test_a_registrar_hands_out_no_roles(ready):
+    from anlan.register.scope import Asker
+
+    posts = csv_of(("name", "organisation", "role", "division_code"), ("局长", "莲塘街道办", "admin", AREA))
+    asker = Asker("person-x", "名录员", ("440303008",), {"register": ("440303008",)})
+    assert take("post", posts, asker=asker).rejected == 1
+    asker = Asker("person-x", "管理员", ("440303008",), {"register": ("440303008",), "admin": ("440303008",)})
+    assert take("post", posts, asker=asker).created == 1
+
+
 def test_signed_thresholds_are_not_overwritten(ready):
     from anlan.register import service as s
     from anlan.register.models import Threshold
