@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from ...codec import Broken, Codec, Message, Stream
 from . import encode
 from .frame import Frame, Garbage, Splitter, build
-from .readings import Bad, parameters, samples, when
+from .readings import Bad, parameters, samples, when, words
 from .tables import COMMANDS, EXE_RETURNS, QN_RETURNS, SYSTEMS
 
 MOST_SETS, MOST_PARTS = 8, 4096  # unfinished sets of packets, and packets in one set, that a connection may hold
@@ -84,7 +83,7 @@ class Hj212Stream(Stream):
         except Bad:
             if command in COMMANDS:
                 raise
-            fields["raw"] = frame.segment.decode("gb18030", "replace")
+            fields["raw"] = words(frame.segment)
         _explain(fields)
         message.answer = self._answer(fields, command)
         return message
@@ -196,8 +195,3 @@ def _flag(fields: dict[str, Any]) -> None:
             fields[key] = int(fields[key])
         if fields["PNUM"] > MOST_PARTS or (fields["PNUM"] and not 1 <= fields["PNO"] <= fields["PNUM"]):
             raise Bad(f"packet {fields['PNO']} of {fields['PNUM']} · 包号错")
-
-
-def now_digits(time: datetime) -> str:
-    """A QN: seventeen digits of Beijing time."""
-    return time.strftime("%Y%m%d%H%M%S") + f"{time.microsecond // 1000:03d}"

@@ -40,9 +40,17 @@ def ms(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
+def words(raw: bytes) -> str:
+    """Text as devices send it: UTF-8 where it is that, else the national GB 18030."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
+
+
 def parameters(raw: bytes, command: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """Parameters and factors of a CP, values as sent, times in ISO. Bad for an impossible time of a known command."""
-    text = raw.decode("gb18030", "replace")
+    text = raw.decode("ascii") if raw.isascii() else words(raw)
     cp: dict[str, Any] = {}
     factors: dict[str, dict[str, str]] = {}
     for item in _ITEMS.findall(text) if "//" in text else text.replace(";", ",").split(","):
