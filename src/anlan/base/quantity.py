@@ -68,7 +68,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(33, "height", "m", 0, 1000, "高度", "Height"),
     Quantity(34, "explosive_fraction", "1", 0, 2, "爆炸下限百分比", "Part of the lower explosive limit", shown_unit="%", shown_factor=1e2),
     Quantity(40, "mass_concentration", "kg/m3", 0, 2000, "质量浓度", "Mass concentration", shown_unit="mg/L", shown_factor=1e3),
-    Quantity(41, "airborne_concentration", "kg/m3", -1e-3, 10, "空气中浓度", "Airborne concentration", shown_unit="mg/m³", shown_factor=1e6),
+    Quantity(41, "airborne_concentration", "kg/m3", -1e-3, 10, "空气中浓度", "Airborne mass", shown_unit="mg/m³", shown_factor=1e6),
     Quantity(42, "ph", "1", 0, 14, "pH 值", "pH"),
     Quantity(43, "conductivity", "S/m", 0, 100, "电导率", "Conductivity", shown_unit="µS/cm", shown_factor=1e4),
     Quantity(44, "turbidity", "1", 0, 1e5, "浊度", "Turbidity", shown_unit="NTU"),
