@@ -134,6 +134,7 @@ class Dispatcher:
     def __init__(self, database_url: str = ""):
         self.url = database_url or str(conf.get("DATABASE_URL"))
         self.active = False
+        self.standby = False  # another desk is the active one
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -160,6 +161,7 @@ class Dispatcher:
             if not self.active:
                 row = listener.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone()
                 self.active = bool(row and row[0])
+                self.standby = not self.active
             if self.active:
                 while not self._stopping.is_set() and dispatch_waiting():
                     pass

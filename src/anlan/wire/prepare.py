@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base import settings as conf
 from ..base.clock import SystemClock
+from ..engines import installed
 from ..engines.database import migrate
 from ..engines.outbox import acting
 from ..register.devices import provision_test_devices, still_registered
@@ -84,6 +85,7 @@ def prepare(devices: int = 0) -> dict[str, Any]:
     """Do it all; the facts that ``up`` prints. Needs `engines.project.setup`."""
     data = conf.data_folder()
     applied = migrate()
+    installed.fix()
     person, login = first_login(data)
     facts: dict[str, Any] = {"token": bearer_token(data, person), "migrated": len(applied)}
     if login:
