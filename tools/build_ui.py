@@ -76,6 +76,20 @@ def find_npm() -> list[str]:
     return found
 
 
+def find_node() -> str:
+    """The Node that builds the ui (also runs its mock server in tests)."""
+    npm = find_npm()
+    return npm[0] if len(npm) == 2 else str(shutil.which("node"))
+
+
+def link_dist() -> None:
+    """ui/dist as the served files have it, for the mock server, when the build was made elsewhere."""
+    dist = UI / "dist"
+    if not (dist / "index.html").is_file() or not (STATIC / "index.html").read_bytes() == (dist / "index.html").read_bytes():
+        shutil.rmtree(dist, ignore_errors=True)
+        shutil.copytree(STATIC, dist)
+
+
 def run(npm: list[str], *args: str) -> None:
     """One npm call in ui/; the tail of its output is shown when it fails."""
     env = dict(os.environ, CI="1", npm_config_update_notifier="false")

@@ -1,12 +1,13 @@
-"""The ui alone, on its own mock server: what a person can do, with and without the network. Needs Node and the built ui/dist."""
+"""The ui alone, on its own mock server: what a person can do, with and without the network. Needs the built ui; Node is the one that builds it."""
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -24,15 +25,24 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+def build_ui() -> Any:
+    """tools/build_ui.py as a module: it knows where Node is, or gets it."""
+    spec = importlib.util.spec_from_file_location("build_ui", ROOT / "tools" / "build_ui.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def mock() -> Iterator[str]:
-    node, dist = shutil.which("node"), ROOT / "ui" / "dist" / "index.html"
-    if node is None or not dist.is_file():
-        pytest.skip("needs node on PATH and a built ui (tools/build_ui.py)")
+    builder = build_ui()
+    assert builder.is_current(), "the ui is not built, or not from these sources: run tools/build_ui.py"
+    builder.link_dist()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([node, "dev/mock.mjs", str(port)], cwd=ROOT / "ui", stdout=subprocess.PIPE)
+    process = subprocess.Popen([builder.find_node(), "dev/mock.mjs", str(port)], cwd=ROOT / "ui", stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
     yield f"http://127.0.0.1:{port}"

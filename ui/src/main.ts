@@ -8,5 +8,4 @@ import App from './App.vue'
 import { i18n, setLang, lang } from './kit/words'
 import { makeRouter } from './router'
 
-setLang(lang())
-createApp(App).use(createPinia()).use(i18n).use(makeRouter()).mount('#app')
+void setLang(lang()).then(() => createApp(App).use(createPinia()).use(i18n).use(makeRouter()).mount('#app'))

@@ -54,6 +54,19 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(19, "battery_voltage", "V", 0, 1000, "电池电压", "Battery voltage"),
     Quantity(20, "current", "A", -1e4, 1e4, "电流", "Current"),
     Quantity(21, "voltage", "V", 0, 1e6, "电压", "Voltage"),
+    Quantity(22, "latitude", "deg", -90, 90, "纬度", "Latitude", shown_unit="°"),
+    Quantity(23, "longitude", "deg", -180, 180, "经度", "Longitude", shown_unit="°"),
+    Quantity(24, "altitude", "m", -500, 9000, "高程", "Altitude"),
+    Quantity(25, "vehicle_speed", "m/s", 0, 100, "车速", "Vehicle speed", shown_unit="km/h", shown_factor=3.6),
+    Quantity(26, "heading", "rad", 0, 6.3, "航向", "Heading", shown_unit="°", shown_factor=57.29577951308232),
+    Quantity(27, "mileage", "m", 0, 1e12, "里程", "Mileage", shown_unit="km", shown_factor=1e-3),
+    Quantity(28, "fuel_volume", "m3", 0, 10, "油量", "Fuel", shown_unit="L", shown_factor=1e3),
+    Quantity(29, "signal_strength", "1", 0, 255, "信号强度", "Signal strength"),
+    Quantity(30, "satellites", "1", 0, 255, "定位卫星数", "Satellites"),
+    Quantity(31, "switch_state", "1", 0, 1, "开关状态", "Switch state", "flag"),
+    Quantity(32, "event_count", "1", 0, 65535, "事件计数", "Event count"),
+    Quantity(33, "height", "m", 0, 1000, "高度", "Height"),
+    Quantity(34, "explosive_fraction", "1", 0, 2, "爆炸下限百分比", "Part of the lower explosive limit", shown_unit="%", shown_factor=1e2),
 )
 BY_NAME = {q.name: q for q in QUANTITIES}
 BY_NUMBER = {q.number: q for q in QUANTITIES}
@@ -68,7 +81,10 @@ _SCALE: dict[str, dict[str, tuple[float, float]]] = {
     "V": {"V": (1, 0), "mV": (1e-3, 0)},
     "m/s": {"m/s": (1, 0), "km/h": (1 / 3.6, 0)},
     "m/s2": {"m/s2": (1, 0), "g": (9.80665, 0), "mg": (9.80665e-3, 0)},
-    "m3/s": {"m3/s": (1, 0), "L/s": (1e-3, 0)},
+    "m3/s": {"m3/s": (1, 0), "L/s": (1e-3, 0), "m3/min": (1 / 60, 0)},
+    "m3": {"m3": (1, 0), "L": (1e-3, 0)},
+    "deg": {"deg": (1, 0), "°": (1, 0)},
+    "s": {"s": (1, 0), "ms": (1e-3, 0), "min": (60, 0), "h": (3600, 0)},
     "1/m": {"1/m": (1, 0), "dB/m": (0.2302585092994046, 0)},
 }
 

@@ -67,15 +67,25 @@ class Broken:
 
 
 class Stream(ABC):
-    """What one connection (or one file) has said so far; holds the unread rest and unfinished sub-packages."""
+    """What one connection (or one file) has said so far; holds the unread rest and unfinished sub-packages.
+
+    `received_ms` is when the bytes about to be fed came (UTC milliseconds), set by the transport before `feed`; 0: not
+    known. A codec uses it to doubt a device's clock and to tell the time in an answer, never as a reading's time.
+    """
+
+    received_ms: int = 0
 
     @abstractmethod
     def feed(self, data: bytes) -> list[Message | Broken]:
         """Everything that became whole with these bytes, in order. Never raises for any bytes."""
 
+    def flush(self) -> list[Message | Broken]:
+        """A datagram or a line is over: the unread rest is `Broken` and forgotten; unfinished sub-packages stay."""
+        return []
+
     def end(self) -> list[Message | Broken]:
         """The connection is over: what is left of it (an unfinished message is `Broken`)."""
-        return []
+        return self.flush()
 
 
 class Codec(ABC):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the desk compiles settings with these tables and shall not 
     from ..base.failure import Lookback
 
 State = dict[str, NDArray[Any]]
+GOOD, BAD, MUTE = 1, 2, 3  # what a person may say of readings against the judges (see `detect.overrule`)
 
 
 @dataclass(slots=True)
@@ -145,6 +146,7 @@ class Rows:
     value: NDArray[np.float64]
     quality: NDArray[np.uint8]
     late: NDArray[np.uint8]
+    ruled: NDArray[np.uint8] | None = None  # GOOD, BAD or MUTE where a person overruled the judges, else 0
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -266,6 +268,21 @@ class Detector(ABC):
     def causes(self, kind: int, evidence: tuple[float, ...], table: SeriesTable) -> list[str]:
         """Ids of the records, beside readings, on which a finding rests (e.g. the threshold's)."""
         return []
+
+    def overruled(self, state: State, slot: int, verdict: int, span: tuple[int, int], now_ms: int, fresh: State) -> None:
+        """A person overruled readings of a series (`span`: UTC ms, end not included) at `now_ms`.
+
+        `fresh` is newly allocated state. Default: after BAD and MUTE the series is judged anew.
+        """
+        if verdict != GOOD:
+            i, j = np.searchsorted(state["slot"], [slot, slot + 1])
+            for name, column in state.items():
+                if name not in ("slot", "key"):
+                    column[i:j] = fresh[name][i:j]
+
+    def unmuted(self, state: State, slot: int, now_ms: int) -> None:
+        """A mute of the series ended before its time (default: nothing)."""
+        return
 
     def open_slots(self, state: State) -> NDArray[np.int64]:
         """Positions in `state` that ask for a forecast since the last call of `lookback` (default: none)."""

@@ -22,6 +22,7 @@ from .commit import Batch, Committer, Snapshot
 from .contract import Detector
 from .foresight import Foresight
 from .identity import LogReplaced, Standing, judge
+from .overrule import ruling_of
 from .puller import LogGap, Puller
 from .records import Letter
 from .stage import Outcome, Stage
@@ -297,6 +298,9 @@ class Lane:
         try:
             message = json.loads(data[8:]) if data[:8] == config.CONTROL else {}
             kind = message.get("kind", "?")
+            if kind == "overrule" and (outcome := self.stage.overrule(*ruling_of(message))) is not None:
+                self._keep(outcome, batch, replay)
+                return False
             number = int(message[NUMBERS[kind]])
         except (ValueError, KeyError, TypeError, AttributeError):
             pass

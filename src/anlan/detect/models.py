@@ -62,15 +62,43 @@ class Finding(Record):
         group=("研判", "Judgement"),
     )
 
+    class Meta:
+        indexes = [models.Index(fields=["site", "-at"], name="finding_site_at")]
+
 
 class Overrule(Record):
-    """A named person overrules a QC flag: the reading (station, quantity, time range) is good or bad."""
+    """A named person says of a station's readings that they are good, bad, or not to be judged (see `detect.overrule`).
+
+    ``quantity`` 0 means all of the station; the span is of reading time, UTC ms, end not included. Never changed but
+    to be withdrawn; ``told`` is what the lane has been told of it so far (empty, ``set``, ``withdrawn``).
+    """
 
     KIND = "over"
-    station = models.ForeignKey("register.Station", on_delete=models.CASCADE)
-    quantity = models.SmallIntegerField()
-    from_ms = models.BigIntegerField()
-    to_ms = models.BigIntegerField()
-    quality = models.SmallIntegerField()
-    reason = models.TextField()
-    person = models.ForeignKey("register.Person", on_delete=models.PROTECT)
+    station = models.ForeignKey("register.Station", on_delete=models.CASCADE, verbose_name=L("测点", "Station"))
+    quantity = models.SmallIntegerField(default=0, verbose_name=L("监测量", "Quantity"))
+    verdict = models.CharField(max_length=6, verbose_name=L("裁定", "Verdict"))  # good, bad, mute
+    from_ms = models.BigIntegerField(verbose_name=L("自", "From"))
+    to_ms = models.BigIntegerField(verbose_name=L("至", "To"))
+    reason = models.TextField(verbose_name=L("理由", "Reason"))
+    person = models.ForeignKey("register.Person", on_delete=models.PROTECT, related_name="+", verbose_name=L("裁定人", "Person"))
+    withdrawn_at = models.DateTimeField(null=True, verbose_name=L("撤销", "Withdrawn"))
+    withdrawn_by = models.ForeignKey("register.Person", null=True, on_delete=models.PROTECT, related_name="+")
+    withdrawn_why = models.TextField(default="", blank=True)
+    told = models.CharField(max_length=10, default="", blank=True)
+    LEDGER = Ledger(
+        "人工裁定",
+        "Overrules",
+        ("created_at", "station", "verdict", "from_ms", "to_ms", "person", "reason", "withdrawn_at"),
+        ("verdict",),
+        ("reason",),
+        ("-created_at",),
+        right="analyse",
+        group=("研判", "Judgement"),
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(verdict__in=["good", "bad", "mute"]), name="overrule_verdict"),
+            models.CheckConstraint(condition=models.Q(to_ms__gt=models.F("from_ms")), name="overrule_span"),
+        ]
+        indexes = [models.Index(fields=["told"], name="overrule_told")]

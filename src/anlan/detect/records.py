@@ -121,12 +121,11 @@ def write_findings(
             continue
         hazard = judge.hazard_of(r.quantity)
         quantity = BY_NUMBER[r.quantity].name if r.quantity in BY_NUMBER else str(r.quantity)
-        zh, en = judge.describe(r.grade, r.evidence)
-        gates = [asdict(gate) for gate in judge.gates(r.grade, r.evidence)]
+        zh, en = r.note if r.note[0] else judge.describe(r.grade, r.evidence)
+        gates = [] if r.note[0] else [asdict(gate) for gate in judge.gates(r.grade, r.evidence)]
         evidence = dict(zip(judge.evidence, r.evidence, strict=False)) | {"kind": r.kind, "previous": r.previous}
-        cause = ([] if r.reading_ms is None else [reading_id(r.station, r.quantity, r.reading_ms)]) + judge.causes(
-            r.kind, r.evidence, table
-        )
+        cause = [] if r.reading_ms is None else [reading_id(r.station, r.quantity, r.reading_ms)]
+        cause += [r.cause] if r.note[0] else judge.causes(r.kind, r.evidence, table)
         name = finding_id(r, hazard)
         findings.append(
             (name, place.division_code, now, now, cause, place.station, place.site, quantity, r.detector, hazard, r.grade, r.score,

@@ -13,7 +13,7 @@ from ..base import settings
 from ..base.clock import SystemClock
 from ..engines.nats import connected, lane_stream, lane_subject
 from ..engines.reconcile import every
-from . import config
+from . import config, overrules
 
 log = structlog.get_logger("anlan.detect")
 _BEGINS_OR_ENDS = """
@@ -81,3 +81,9 @@ _publisher = Publisher()
 def publish_if_changed(now: datetime) -> int:
     """Bring the lanes' settings up to the register (by the house's clock); how many lanes were told."""
     return _publisher.run(SystemClock().now())
+
+
+@every(0.5)
+def tell_overrules(now: datetime) -> int:
+    """Tell the lanes what people said against the judges; how many messages."""
+    return overrules.tell_lanes(SystemClock().now())

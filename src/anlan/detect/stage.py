@@ -9,6 +9,7 @@ detectors by (rank, name); rank 0 may lower its quality, which is then what is s
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,9 @@ from ..base.failure import Lookback
 from ..base.plugin import scan
 from ..collect.store import Latest
 from . import arrays, rekey
-from .contract import Detector, Findings, Rows, SeriesTable, State
+from .contract import BAD, GOOD, MUTE, Detector, Findings, Rows, SeriesTable, State
 from .kernels import NONE, REPEAT, RING, UNKNOWN, accept, newest
+from .overrule import QUALITY_BAD, Ruling, Rulings
 
 log = logging.getLogger("anlan.detect")
 LOOKBACKS_PER_TICK = 16  # forecasts asked for by one detector in one tick; the rest asks again at the next
@@ -43,6 +45,8 @@ class Raised:
     kind: int
     evidence: tuple[float, ...]
     reading_ms: int | None
+    note: tuple[str, str] = ("", "")  # said instead of the detector's own sentence
+    cause: str = ""  # a record beside the reading on which it rests (a person's overrule)
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class Stage:
         self._named = {judge.name: judge for judge in judges}
         self.states: dict[str, State] = {}
         self.open: dict[int, dict[tuple[str, int], int]] = {}  # slot -> (detector, kind) -> grade now standing
+        self.rulings = Rulings()
         self._place(table)
         self.states = self._fresh(table)
 
@@ -99,8 +104,14 @@ class Stage:
         rows = Rows(slot[judged], block.time_ms[judged], block.value[judged].copy(), block.quality[judged].copy(), late[judged])
         outcome = Outcome()
         if len(rows):
+            rows.ruled = self.rulings.mark(rows)
+            said = rows.quality.copy() if rows.ruled is not None else rows.quality
+            if rows.ruled is not None:
+                rows.quality[rows.ruled >= BAD] = QUALITY_BAD
             for judge in self.judges:
                 self._ask(judge, outcome, lambda j=judge: j.step(self.states[j.name], rows, table), tick=False)  # type: ignore[misc]
+            if rows.ruled is not None:
+                rows.quality[rows.ruled == MUTE] = said[rows.ruled == MUTE]
             raw = block.value[judged]
             begun = np.empty(len(rows), np.int32)
             count = newest(rows.slot, rows.time_ms, raw, rows.quality, base["time"], base["value"], base["quality"], begun)
@@ -118,6 +129,8 @@ class Stage:
     def tick(self, now_ms: int) -> Outcome:
         """Time has reached `now_ms` (UTC)."""
         outcome = Outcome()
+        if self.rulings.expire(now_ms):
+            self._place_rulings()
         for judge in self.judges:
             state = self.states[judge.name]
             self._ask(judge, outcome, lambda j=judge, s=state: j.tick(s, now_ms, self.table), tick=True)  # type: ignore[misc]
@@ -126,6 +139,68 @@ class Stage:
                 if lookback is not None:
                     outcome.lookbacks.append(lookback)
         return outcome
+
+    def overrule(self, ruling: Ruling, now_ms: int, withdrawn: bool) -> Outcome | None:
+        """Obey a person's ruling from here on (the same again: nothing); None when the lane has no such series."""
+        slots = self._slots_of(ruling.station, ruling.quantity)
+        if not slots:
+            return None
+        outcome = Outcome()
+        held = self.rulings.rows.get(ruling.id)
+        if withdrawn and held is not None:
+            del self.rulings.rows[ruling.id]
+            for judge in self.judges if held.verdict == MUTE else []:
+                for slot in slots:
+                    judge.unmuted(self.states[judge.name], slot, now_ms)
+        elif not withdrawn and held is None:
+            self.rulings.rows[ruling.id] = ruling
+            self._forget(ruling, slots, now_ms, outcome)
+        self._place_rulings()
+        outcome.touched = [int(self.table.partition[slots[0]])]
+        return outcome
+
+    def _forget(self, ruling: Ruling, slots: list[int], now_ms: int, outcome: Outcome) -> None:
+        """What the judges made of the readings in question so far is void; findings that rest on it are taken back."""
+        span, fresh = (ruling.from_ms, ruling.to_ms), self._fresh(self.table)
+        seen = [s for s in slots if ruling.verdict == MUTE or int(self.states["lane"]["time"][s]) >= ruling.from_ms]
+        for slot in seen:
+            for judge in self.judges:
+                if ruling.verdict == BAD and judge.hazard_of(int(self.table.quantity[slot])) == "device":
+                    continue
+                judge.overruled(self.states[judge.name], slot, ruling.verdict, span, now_ms, fresh[judge.name])
+            for (name, kind), grade in sorted(self.open.get(slot, {}).items()):
+                device = self._named[name].hazard_of(int(self.table.quantity[slot])) == "device"
+                if ruling.verdict == MUTE or (ruling.verdict == BAD and not device) or (ruling.verdict == GOOD and name == "quality"):
+                    outcome.raised.append(self._taken_back(ruling, slot, name, kind, grade, now_ms))
+            self._stands(slot)
+
+    def _taken_back(self, ruling: Ruling, slot: int, name: str, kind: int, grade: int, now_ms: int) -> Raised:
+        del self.open[slot][name, kind]
+        zh, en = {GOOD: ("数据有效", "the readings are good"), BAD: ("数据无效", "the readings are bad"), MUTE: ("静默", "muted")}[
+            ruling.verdict
+        ]
+        station, quantity = int(self.table.station[slot]), int(self.table.quantity[slot])
+        note = (f"人工裁定{zh}，撤回该研判", f"taken back: a person ruled that {en}")
+        return Raised(name, slot, station, quantity, now_ms, 0, grade, 0.0, kind, (), None, note, ruling.id)
+
+    def _slots_of(self, station: int, quantity: int) -> list[int]:
+        """Slots of a station's series (quantity 0: all)."""
+        if quantity:
+            slot = self.slot_of(station, quantity)
+            return [slot] if slot >= 0 else []
+        at = station - self.lowest
+        first = int(self.first[at]) if 0 <= at < len(self.first) else -1
+        slots: list[int] = []
+        while 0 <= first < len(self.table) and self.table.station[first] == station:
+            slots.append(first)
+            first += 1
+        return slots
+
+    def _place_rulings(self) -> None:
+        self.rulings.place(len(self.table), self._slots_of)
+
+    def _inside(self, a: int, b: int) -> Callable[[int], bool]:
+        return lambda station: any(a <= slot < b for slot in self._slots_of(station, 0))
 
     def _ask(self, judge: Detector, outcome: Outcome, call: Any, *, tick: bool) -> None:
         """Run one detector; its failure is reported and does not stop the lane."""
@@ -196,6 +271,7 @@ class Stage:
         self.grade, self.silent = np.zeros(len(table), np.int8), np.zeros(len(table), np.uint8)
         for slot in list(self.open):
             self._stands(slot)
+        self._place_rulings()
 
     def _fresh(self, table: SeriesTable) -> dict[str, State]:
         n = len(table)
@@ -229,7 +305,8 @@ class Stage:
             if a <= s < b
             for (d, k), g in sorted(self.open[s].items())
         ]
-        return arrays.raw({"version": self.table.version, "rows": b - a, "open": standing}, out)
+        meta = {"version": self.table.version, "rows": b - a, "open": standing, "rulings": self.rulings.saved(self._inside(a, b))}
+        return arrays.raw(meta, out)
 
     def load(self, partition: int, data: bytes) -> None:
         """Put the saved state in place of the partition's (saved under the same table; arrays that this program shapes
@@ -254,6 +331,8 @@ class Stage:
             if slot >= 0 and detector in self._named:
                 self.open.setdefault(slot, {})[detector, kind] = grade
                 self._stands(slot)
+        self.rulings.load(meta.get("rulings", []), self._inside(a, b))
+        self._place_rulings()
 
     def slot_of(self, station: int, quantity: int) -> int:
         """Slot of a series, -1 when there is none."""

@@ -68,7 +68,8 @@ class Consultation(Record):
 class StandingOrder(Record):
     """A signed order that lets the machine act at once: this hazard, this grade and worse, this area, this action.
 
-    ``actions`` are commands (``siren_on``); an automatic act is always shown as such.
+    ``actions`` are device commands (``siren_on``) and ``issue`` (the warning comes into force by itself); an automatic
+    act is always shown as such.
     """
 
     KIND = "order"

@@ -11,18 +11,15 @@ from typing import Any
 
 from django.db import connection
 
-from ..base.clock import SystemClock, story_speed, to_ms
+from ..base.clock import SystemClock, to_ms
 from ..base.grade import Grade
-from ..base.ids import derived_id, new_id
-from ..collect.models import DeviceCommand
+from ..base.ids import new_id
 from ..engines.outbox import emit
-from ..register.models import Device
-from . import stage
+from . import orders, stage
 from .contract import Assessment, Rule
 from .gather import LOOK_BACK_DAYS, Picture, picture
 from .wording import title
 
-COMMAND_MINUTES = 10  # how long a siren command stays good: as long as red waits for a decision
 _INSERT = """
 insert into issue_proposal (id, division_code, created_at, updated_at, cause, site_id, hazard, grade, state, proposed_at, decide_by,
   reason, title, title_en, zh, en, evidence)
@@ -124,7 +121,7 @@ def _raise(rule: Rule, hazard: str, seen: Picture, assessment: Assessment, now: 
         cursor.execute(_INSERT, values)
     payload = _payload(seen, hazard, grade, words, assessment)
     emit("issue.proposal.raised", name, payload, division_code=place.division_code, cause=assessment.cause)
-    _act_on_orders(name, seen, hazard, grade, now)
+    orders.act(name, seen, rule, hazard, grade, (assessment.zh, assessment.en), now)
     return name
 
 
@@ -152,7 +149,7 @@ def _change(
         payload = {**_payload(seen, hazard, grade, words, assessment), "previous": held["grade"]}
         key = f"issue.proposal.raised_grade:{name}:{int(grade)}"
         emit("issue.proposal.raised_grade", name, payload, division_code=seen.place.division_code, cause=assessment.cause, key=key)
-        _act_on_orders(name, seen, hazard, grade, now)
+        orders.act(name, seen, rule, hazard, grade, (zh, en), now)
     return name
 
 
@@ -174,44 +171,3 @@ def _withdraw(proposal: str, seen: Picture, hazard: str, assessment: Assessment,
             return
     payload = {"site": seen.place.id, "hazard": hazard, "grade": 0, "zh": assessment.zh, "en": assessment.en}
     emit("issue.proposal.withdrawn", proposal, payload, division_code=seen.place.division_code, cause=[cause] if cause else [proposal])
-
-
-def _act_on_orders(proposal: str, seen: Picture, hazard: str, grade: Grade, now: datetime) -> None:
-    """Let every signed standing order that fits act at once; each acts once per proposal, always marked automatic."""
-    for order in seen.orders:
-        if order["hazard"] not in ("", hazard) or grade < order["grade"]:
-            continue
-        actions = [a if isinstance(a, dict) else {"action": str(a)} for a in order["actions"]]
-        commands = [c for action in actions for c in _commands(order["id"], proposal, seen, grade, action)]
-        DeviceCommand.objects.bulk_create(commands, ignore_conflicts=True)
-        payload = {
-            "order": order["id"],
-            "site": seen.place.id,
-            "hazard": hazard,
-            "grade": int(grade),
-            "actions": [a["action"] for a in actions],
-            "commands": [c.id for c in commands],
-            "automatic": True,
-        }
-        key = f"issue.order.acted:{order['id']}:{proposal}"
-        emit("issue.order.acted", proposal, payload, division_code=seen.place.division_code, cause=[order["id"], proposal], key=key)
-
-
-def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: dict[str, Any]) -> list[DeviceCommand]:
-    devices = Device.objects.filter(site_id=seen.place.id, kind=action.get("device_kind", "siren"), enabled=True).only(
-        "id", "division_code"
-    )
-    extra = {k: v for k, v in action.items() if k not in ("action", "device_kind")}
-    return [
-        DeviceCommand(
-            id=derived_id("cmd", order, proposal, device.id, action["action"]),
-            division_code=device.division_code,
-            cause=[order, proposal],
-            device_id=device.id,
-            action=action["action"],
-            payload={**extra, "grade": grade.word, "site": seen.place.name, "automatic": True},
-            expires_at=SystemClock().now()
-            + timedelta(minutes=COMMAND_MINUTES * story_speed()),  # a device has real minutes, also in a story
-        )
-        for device in devices
-    ]

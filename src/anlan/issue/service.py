@@ -12,11 +12,25 @@ from ..engines.outbox import Event, acting, emit, on
 from ..engines.reconcile import every
 from .decisions import claim, consult, decline, sign
 from .models import Proposal
+from .orders import sign_order, withdraw_order
 from .proposals import judge
 from .views import proposal_view, site_warning
 from .warnings import cap, expire_due, lift, update
 
-__all__ = ["cap", "claim", "consult", "decline", "judge", "lift", "proposal_view", "sign", "site_warning", "update"]
+__all__ = [
+    "cap",
+    "claim",
+    "consult",
+    "decline",
+    "judge",
+    "lift",
+    "proposal_view",
+    "sign",
+    "sign_order",
+    "site_warning",
+    "update",
+    "withdraw_order",
+]
 
 
 @on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended")

@@ -19,8 +19,8 @@ from ..register.scope import Asker
 from . import stage
 from .contract import AlertDraft, Place, Rule
 from .messages import formats
-from .models import HazardWarning
-from .wording import event_words, instruction, rings, title
+from .models import HazardWarning, StandingOrder
+from .wording import automatic_words, event_words, instruction, rings, title
 
 CAP_SENDER = "anlan@localhost.localdomain"
 
@@ -38,12 +38,7 @@ def put_in_force(draft: HazardWarning, words: Callable[[str], tuple[str, str]]) 
 
     `words` gives the title for the kind (issue, update, upgrade, downgrade) that it turns out to be.
     """
-    standing = (
-        HazardWarning.objects.select_for_update()
-        .filter(site=draft.site, hazard=draft.hazard, state="issued", exercise=draft.exercise)
-        .order_by("-version")
-        .first()
-    )
+    standing = _standing(draft) or _standing(draft)  # a version that came while we waited for the lock is seen the second time
     draft.id = new_id("warn")
     if standing is None:
         draft.series, draft.version, draft.kind = new_id("series"), 1, "issue"
@@ -57,6 +52,19 @@ def put_in_force(draft: HazardWarning, words: Callable[[str], tuple[str, str]]) 
     draft.save(force_insert=True)
     _announce("issue.warning.issued", draft)
     return draft
+
+
+def _standing(draft: HazardWarning) -> HazardWarning | None:
+    same = HazardWarning.objects.filter(site=draft.site, hazard=draft.hazard, state="issued", exercise=draft.exercise)
+    return same.select_for_update().order_by("-version").first()
+
+
+def automatic_sentence(warning: HazardWarning) -> tuple[str, str]:
+    """The sentence about the standing order that a warning's texts carry; empty when a person signed it."""
+    order = StandingOrder.objects.select_related("signed_by").filter(pk=warning.automatic).first() if warning.automatic else None
+    if order is None:
+        return "", ""
+    return automatic_words(order.title, order.signed_by.name if order.signed_by else "")
 
 
 def _announce(event: str, row: HazardWarning, **more: Any) -> None:
@@ -123,7 +131,11 @@ def _next(warning: HazardWarning, asker: Asker, now: datetime, **changes: Any) -
         "expires_at",
         "exercise",
     ]
-    values = {name: getattr(warning, name) for name in same} | {"version": warning.version + 1, "issued_at": now, "cause": [warning.id]}
+    said = automatic_sentence(warning)  # the next version is a person's own
+    texts = {"text": warning.text.removesuffix(said[0]).rstrip(), "text_en": warning.text_en.removesuffix(said[1]).rstrip()}
+    values = (
+        {name: getattr(warning, name) for name in same} | texts | {"version": warning.version + 1, "issued_at": now, "cause": [warning.id]}
+    )
     return HazardWarning(**{**values, "signed_by": Person.objects.get(pk=asker.person_id), **changes})
 
 
@@ -194,8 +206,7 @@ def update(
             asker,
             when,
             grade=int(signed),
-            text=text.strip() or warning.text,
-            text_en=text_en.strip() or warning.text_en,
+            **{k: v for k, v in (("text", text.strip()), ("text_en", text_en.strip())) if v},
             instruction=todo[0],
             instruction_en=todo[1],
             area=warning.area if area is None else area,
@@ -257,6 +268,7 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
         note="演练 Exercise" if warning.exercise else (warning.reason if kind == "Cancel" else ""),
         sender_name=_sender_name(warning),
         incidents=(warning.series,),
+        automatic=warning.automatic,
     )
 
 

@@ -150,7 +150,7 @@ class _Walk:
         zh, en = _words(model)
         sources = [c for c in frontier if model._default_manager.filter(cause__contains=[c]).exists()]
         number = f"{kind}*{sources[0]}"
-        self.nodes[number] = _bare(number, kind, f"{zh} {count} 条", f"{count} {en.lower()}") | {"facts": {"count": count}}
+        self.nodes[number] = _bare(number, kind, f"{zh} {count} 条", f"{count} {en.lower()}s") | {"facts": {"count": count}}
         self.nodes[number]["at"] = self.nodes[sources[0]]["at"]
         self.edges |= {(source, number) for source in sources}
 
@@ -231,7 +231,16 @@ def _first(record: Record, names: tuple[str, ...]) -> Any:
 
 def _words(model: type[Record]) -> tuple[str, str]:
     ledger = model.LEDGER
-    return (ledger.zh, ledger.en) if ledger else (model.__name__, model.__name__)
+    return (ledger.zh, singular(ledger.en)) if ledger else (model.__name__, model.__name__)
+
+
+def singular(words: str) -> str:
+    """One of what a ledger's English name counts: ``Households`` is a Household, ``Cases`` a Case, ``Duties`` a Duty."""
+    if words.endswith("ies"):
+        return words[:-3] + "y"
+    if words.endswith(("ches", "shes", "xes", "sses")):
+        return words[:-2]
+    return words[:-1] if words.endswith("s") and not words.endswith("ss") else words
 
 
 def _who(record: Record) -> str:

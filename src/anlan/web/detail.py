@@ -25,6 +25,8 @@ from .map import STATES, View
 
 router = Router(tags=["register"])
 MOST_STATIONS = 300  # of one site
+RAIN_KM = 5.0  # a gauge further away says little of a convective cell (cell sizes of some 5 to 10 km)
+KM_PER_DEG = 111.195  # of a great circle, mean Earth radius 6,371 km
 LAST_FINDINGS = 20
 
 
@@ -38,6 +40,19 @@ def find_station(asker: Asker, key: str) -> Station:
     if found is None:
         raise not_found("测点 station", key)
     return found  # type: ignore[no-any-return]
+
+
+def nearest_gauge(view: View, site: Site) -> dict[str, Any] | None:
+    """The reporting rain gauge nearest to a site within `RAIN_KM`, its distance in km; None when there is none."""
+    rain = view.latest.quantity == BY_NAME["rainfall"].number
+    at = np.unique(view.at[rain & (view.latest.silent == 0)])
+    if not len(at) or site.lon is None:
+        return None
+    east = (view.table.lon[at] - site.lon) * np.cos(np.radians(site.lat))
+    km = np.hypot(east, view.table.lat[at] - site.lat) * KM_PER_DEG
+    best = int(np.argmin(km))
+    row = Station.objects.filter(number=int(view.table.number[at[best]])).values("id", "name", "name_en").first()
+    return {**row, "km": round(float(km[best]), 2)} if row and km[best] <= RAIN_KM else None
 
 
 def find_site(asker: Asker, key: str) -> Site:
@@ -256,6 +271,7 @@ def site_detail(request: HttpRequest, key: str) -> HttpResponse:
             "responsible": [_answerer(a) for a in answerable(site.pk, site.division_code)],
             "proposal": asked,
             "gates": proposal.evidence.get("gates", []) if proposal else [],
+            "rain_gauge": nearest_gauge(view, site),
             "warnings": list(warnings.values("id", "series", "version", "grade", "hazard", "title", "title_en", "issued_at", "expires_at")),
             "forecast": forecast_row(forecast),
             "findings": [finding_row(f) for f in findings],

@@ -15,6 +15,7 @@ from anlan.base.block import ReadingBlock
 from anlan.base.clock import now_ms
 from anlan.collect import store
 from anlan.detect import config
+from anlan.detect.overrule import ruling_of
 from anlan.detect.stage import Stage, detectors
 from anlan.detect.worker import Worker
 from anlan.engines.nats import connected, lane_subject
@@ -142,7 +143,7 @@ def offline(url: str, log: str) -> set[tuple]:
                     with psycopg.connect(url) as connection:
                         stage.configure(config.load(connection, lane, message["version"]))
                     continue
-                outcome = stage.tick(message["now_ms"])
+                outcome = stage.overrule(*ruling_of(message)) if message["kind"] == "overrule" else stage.tick(message["now_ms"])
             found |= {(f"station-K{r.station - 1000}", r.detector, r.time_ms, r.grade, r.previous) for r in outcome.raised}
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -28,6 +30,29 @@ def test_locks_name_every_dependency_with_hashes_and_no_host():
         text = (ROOT / file).read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") > len(locked(file))
+
+
+def imported() -> set[str]:
+    """Top-level names of what the shipped code imports from elsewhere."""
+    found: set[str] = set()
+    for path in (ROOT / "src" / "anlan").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(name.name.split(".")[0] for name in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"anlan"}
+
+
+def test_what_the_shipped_code_imports_is_a_dependency_of_the_wheel():
+    owners = importlib.metadata.packages_distributions()
+    allowed = {name.replace("_", "-") for name in names(PROJECT["project"]["dependencies"])}
+    strange = {
+        module: owners.get(module)
+        for module in imported()
+        if not allowed.intersection(owner.lower().replace("_", "-") for owner in owners.get(module, []))
+    }
+    assert not strange, "not in [project] dependencies of pyproject.toml: a fresh machine would not have it"
 
 
 def test_every_dependency_is_explained():

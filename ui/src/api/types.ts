@@ -39,9 +39,9 @@ export interface Proposal {
   claimed_by: Named | string | null; decided_by?: Named | string | null; decided_at?: string | null; reason?: string
   site: SiteBrief; findings: FindingItem[]; forecast: Forecast | null; gates: Gate[]; figures: Figure[]; who: Answerer[]
   consequence: { zh: string; en: string; households?: number; people?: number; loudspeakers?: number; callees?: number }
-  warning_in_force: WarningBrief | null; consultations?: { by: string; at: string; text: string }[]
+  warning_in_force: WarningBrief | null; warning?: WarningBrief | null; consultations?: { by: string; at: string; text: string }[]
 }
-export interface WarningRow { id: string; series: string; version: number; grade: GradeValue; kind: string; state: string; title: string; title_en?: string; text: string; text_en?: string; issued_at: string; expires_at: string; ended_at: string | null; signed_by: Named | string | null; automatic: string; hazard: string; site: Named | null; area?: GeoJSON.Geometry | null; instruction?: string; instruction_en?: string }
+export interface WarningRow { id: string; series: string; version: number; grade: GradeValue; kind: string; state: string; title: string; title_en?: string; text: string; text_en?: string; issued_at: string; expires_at: string; ended_at: string | null; signed_by: Named | string | null; automatic: string; automatic_order?: { id: string; title: string; signed_by: string } | null; hazard: string; site: Named | null; area?: GeoJSON.Geometry | null; instruction?: string; instruction_en?: string }
 export interface Cell { id: string; door: string; fact: 0 | 1 | 2 | 3 | 4; silent: boolean; unreachable: boolean }
 export interface Door { id: string; building: string; door: string; people?: number; needs_help?: string; inspector?: string; distance_m?: number; fact: number; unreachable: boolean; silent: boolean }
 export interface ChannelRow { name: string; zh: string; en: string; broadcast: boolean; listed: number; facts: ReachFacts; played: number; failed: number; waiting: number; last_at: string | null }
@@ -51,7 +51,7 @@ export interface CallStep { id: string; order?: number; post: string; person?: s
 export interface SeriesInfo { quantity: string; zh?: string; en?: string; unit?: string; latest?: { value: number; time_ms: number; quality: number } | null; thresholds?: ThresholdInfo[] }
 export interface ThresholdInfo { quantity: string; mode: string; blue: number | null; yellow: number | null; orange: number | null; red: number | null; source?: string; version?: number; window_s?: number }
 export interface StationDetail extends Named { code: string; number: number; kind: string; lon: number; lat: number; interval_s: number; site: SiteBrief | null; series: SeriesInfo[]; state: string; grade: GradeValue; device?: { id: string; client_id: string; online: boolean; seen_at: string | null; battery?: number | null } | null }
-export interface SiteDetail extends SiteBrief { grade: GradeValue; state: string; key_target?: boolean; attributes?: Record<string, unknown>; stations: StationDetail[]; responsible: Answerer[]; proposal?: Proposal | null; gates?: Gate[]; thresholds?: ThresholdInfo[]; forecast?: Forecast | null }
+export interface SiteDetail extends SiteBrief { grade: GradeValue; state: string; key_target?: boolean; attributes?: Record<string, unknown>; stations: StationDetail[]; responsible: Answerer[]; proposal?: Proposal | null; gates?: Gate[]; thresholds?: ThresholdInfo[]; forecast?: Forecast | null; rain_gauge?: (Named & { km: number }) | null }
 export interface Columns { time_ms: number[]; value: (number | null)[]; quality?: number[]; min?: number[]; max?: number[] }
 export interface Readings extends Columns { quantity: string; gaps: [number, number][]; judged: { velocity?: Columns; tangent_angle?: Columns; inverse_velocity?: Columns; forecast?: { p10: number | null; p50: number | null; p90: number | null; fit?: { t0_ms: number; v0: number; t1_ms: number; v1: number; r2?: number; n?: number } | null } | null } }
 

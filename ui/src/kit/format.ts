@@ -1,5 +1,7 @@
 /** Figures: SI from the API in, shown unit out. */
+import { latinName } from './english'
 import type { Lang } from './time'
+import { named } from './words'
 
 export interface QuantityWord { zh: string; en: string; unit: string; factor: number; digits: number; offset?: number }
 /** Shown unit of a quantity; factor from SI (sources: the platform's own quantity table, base/quantity.py). */
@@ -36,8 +38,8 @@ export function nameOf(o: { name?: string | null; name_en?: string | null; title
   if (!o) return ''
   const zh = o.name ?? o.title ?? o.zh ?? ''
   const en = o.name_en || o.title_en || o.en || ''
-  return lang === 'en' ? en || zh : zh || en
+  return lang === 'en' ? latinName(en || zh) : zh || en
 }
 /** The words of a reference: `{id, name}`, `{id, label}` or plain text. */
-export const refName = (v: { name?: string; label?: string } | string | null | undefined): string => (v == null ? '' : typeof v === 'string' ? v : (v.name ?? v.label ?? ''))
+export const refName = (v: { name?: string; label?: string } | string | null | undefined): string => named(v == null ? '' : typeof v === 'string' ? v : (v.name ?? v.label ?? ''))
 export const QUALITY: [string, string][] = [['好', 'good'], ['可疑', 'suspect'], ['坏', 'bad'], ['缺', 'missing'], ['估', 'estimated']]

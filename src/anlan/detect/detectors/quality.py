@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..contract import Detector, Findings, Rows, SeriesTable, State
+from ..contract import GOOD, MUTE, Detector, Findings, Rows, SeriesTable, State
 from ._kernel import columns, position
 
 SPIKE = 6.0
@@ -72,6 +72,8 @@ class Quality(Detector):
             "reasons": np.zeros(n, np.uint8),
             "raised": np.zeros(n, np.int8),
             "now_ms": np.zeros(n, np.int64),
+            "jump_ms": np.zeros(n, np.int64),  # when the last jump was joined, and its size
+            "jump_by": np.zeros(n),
         }
 
     def step(self, state: State, rows: Rows, table: SeriesTable) -> Findings:
@@ -79,13 +81,23 @@ class Quality(Detector):
         if not len(rows) or not len(state["slot"]):
             return Findings()
         out = columns(2 * len(rows), len(self.evidence))
-        s = state
+        s, ruled = state, np.zeros(len(rows), np.uint8) if rows.ruled is None else rows.ruled
         count = _step(
-            rows.slot, rows.time_ms, rows.value, rows.quality, rows.late, table.quantity, table.low, table.high, table.noise,
+            rows.slot, rows.time_ms, rows.value, rows.quality, rows.late, ruled, table.quantity, table.low, table.high, table.noise,
             s["slot"], s["line"], s["line_ms"], s["filled"], s["held"], s["held_ms"], s["holding"], s["scale"], s["offset"],
-            s["same"], s["share"], s["reasons"], s["raised"], s["now_ms"], *out,
+            s["same"], s["share"], s["reasons"], s["raised"], s["now_ms"], s["jump_ms"], s["jump_by"], *out,
         )  # fmt: skip
         return Findings.of(count, *out)
+
+    def overruled(self, state: State, slot: int, verdict: int, span: tuple[int, int], now_ms: int, fresh: State) -> None:
+        """GOOD: the doubts go, a jump joined in the span becomes a movement. MUTE: the doubts go. BAD changes nothing here."""
+        r = slot  # one row per series
+        if verdict in (GOOD, MUTE):
+            state["share"][r] = state["raised"][r] = state["reasons"][r] = state["holding"][r] = state["same"][r] = 0
+        if verdict == GOOD and span[0] <= state["jump_ms"][r] < span[1] and state["jump_by"][r]:
+            state["offset"][r] += state["jump_by"][r]
+            state["line"][r] += state["jump_by"][r]
+            state["jump_ms"][r] = state["jump_by"][r] = 0
 
     def tick(self, state: State, now_ms: int, table: SeriesTable) -> Findings:
         """Only keeps the lane's time for the clock test."""
@@ -181,19 +193,26 @@ def _stuck(x, r, line, filled, same, scale):
 
 @njit(cache=True)
 def _step(
-    slot, time_ms, value, quality, late, quantity, low, high, declared, watched, line, line_ms, filled, held, held_ms, holding,
-    scale, offset, same, share, reasons, raised, now_ms, o_slot, o_time, o_grade, o_score, o_kind, o_evidence,
+    slot, time_ms, value, quality, late, ruled, quantity, low, high, declared, watched, line, line_ms, filled, held, held_ms, holding,
+    scale, offset, same, share, reasons, raised, now_ms, jump_ms, jump_by, o_slot, o_time, o_grade, o_score, o_kind, o_evidence,
 ):  # fmt: skip
     n = 0
     for i in range(len(slot)):
         r = position(watched, slot[i])
-        if r < 0:
+        if r < 0 or ruled[i] > 1:  # a person's "bad" and "mute" are no fault of the instrument's
             continue
         s, t, x, bits, shift = slot[i], time_ms[i], value[i], 0, 0.0
         q, noise = quantity[s], declared[s]
         if not np.isfinite(x):
             bits = NAN
             quality[i] = max(quality[i], 2)
+        elif ruled[i] == 1:  # a person says that it is good: taken as it is
+            x += offset[r]
+            quality[i] = 0
+            if not late[i]:
+                holding[r] = same[r] = 0
+                _accept(x, t, r, line, line_ms, filled, scale, noise)
+            value[i] = x
         elif x < low[s] or x > high[s]:
             bits = RANGE
             quality[i] = max(quality[i], 2)
@@ -225,6 +244,7 @@ def _step(
                         if shift != 0.0 and rebase:
                             bits |= JUMP
                             x -= shift
+                            jump_ms[r], jump_by[r] = t, shift
                 else:
                     holding[r] = 0
                     _accept(x, t, r, line, line_ms, filled, scale, noise)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..contract import Detector, Findings, Rows, SeriesTable, State
+from ..contract import MUTE, Detector, Findings, Rows, SeriesTable, State
 from ._kernel import columns, position
 
 FACTOR = 3.0  # missed reports in a row before a device counts as silent (ours; as LoRaWAN fleets commonly do)
@@ -73,6 +73,15 @@ class Silence(Detector):
             state["flap_ms"], state["silent"], state["heard"], state["heard_ms"], state["from_ms"], state["tick_ms"], *out,
         )  # fmt: skip
         return Findings.of(count, *out)
+
+    def overruled(self, state: State, slot: int, verdict: int, span: tuple[int, int], now_ms: int, fresh: State) -> None:
+        """A muted series waits from the end of its mute."""
+        if verdict == MUTE:
+            state["silent"][slot], state["from_ms"][slot] = 0, max(state["from_ms"][slot], span[1])
+
+    def unmuted(self, state: State, slot: int, now_ms: int) -> None:
+        """The wait counts from now."""
+        state["from_ms"][slot] = min(state["from_ms"][slot], now_ms)
 
     def describe(self, grade: int, evidence: tuple[float, ...]) -> tuple[str, str]:
         """``已 42 分钟无数据（允许 16 分钟）``."""
@@ -138,10 +147,14 @@ def _tick(
     n, most = 0, len(o_slot)
     for r in range(len(watched)):
         if tick_ms[r] > 0 and now - tick_ms[r] > STOOD_MS:
+<<<<<<< HEAD
             from_ms[r] = now
         elif now < tick_ms[r]:
             from_ms[r] += now - tick_ms[r]
             heard_ms[r] += now - tick_ms[r]
+=======
+            from_ms[r] = max(from_ms[r], now)  # a mute that lasts longer stands
+>>>>>>> main
         tick_ms[r] = now
         if heard[r]:
             heard[r], heard_ms[r] = 0, now

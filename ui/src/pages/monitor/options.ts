@@ -92,7 +92,8 @@ export function binned(r: Readings, size: number): [number, number][] {
   return [...sums]
 }
 /** Tangent angle (line, left) over hanging rain bars (right). */
-export function angleOption(angle: Columns | undefined, rain: Readings | null, from: number, to: number, lang: Lang, w: Words): Record<string, unknown> {
+export function angleOption(angle: Columns | undefined, rain: Readings | null, from: number, to: number, lang: Lang, w: Words, slope = true): Record<string, unknown> {
+  if (!slope) return rainOption(rain, from, to, lang, w)
   const size = to - from > 3 * 24 * 60 * MIN ? 6 * 60 * MIN : 60 * MIN
   const bars = rain ? binned(rain, size).map(([at, v]) => [at + size / 2, v] as [number, number]) : []
   const most = Math.max(10, ...bars.map((b) => b[1])) * 1.9
@@ -107,6 +108,15 @@ export function angleOption(angle: Columns | undefined, rain: Readings | null, f
         markLine: { silent: true, symbol: 'none', label: { position: 'end', fontSize: 11, formatter: (p: { name: string }) => p.name }, data: limits.map((v, i) => ({ yAxis: v, name: `${w(i ? 'red' : 'orange')} ${v}°`, lineStyle: { color: token(i ? '--red-text' : '--orange-text'), type: 'solid', width: 1, opacity: 0.7 }, label: { color: token(i ? '--red-text' : '--orange-text'), offset: [0, i ? -5 : 7] } })) },
       },
     ],
+  }
+}
+/** Rain alone, bars that stand: for places without a tangent angle. mm per hour (or per six hours over long spans). */
+export function rainOption(rain: Readings | null, from: number, to: number, lang: Lang, w: Words): Record<string, unknown> {
+  const size = to - from > 3 * 24 * 60 * MIN ? 6 * 60 * MIN : 60 * MIN
+  const bars = rain ? binned(rain, size).map(([at, v]) => [at + size / 2, v] as [number, number]) : []
+  return {
+    animation: false, grid: { ...GRID, bottom: 24 }, tooltip: tooltip(lang), xAxis: timeAxis(from, to, true), yAxis: valueAxis({ min: 0, max: Math.max(10, Math.ceil(Math.max(0, ...bars.map((b) => b[1])) * 1.15)) }),
+    series: [{ name: w('rain'), type: 'bar', data: bars, barWidth: Math.max(2, 0.78 * (900 / Math.max(1, (to - from) / size))), itemStyle: { color: token('--rain'), opacity: 0.8 } }],
   }
 }
 /** Inverse velocity with fit, fan and the p10–p90 window. h/m in, h/mm out. */
