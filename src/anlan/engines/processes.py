@@ -77,6 +77,7 @@ class Child:
     restarts: int = 0
     heard: float = 0.0  # when it last gave a sign of life (monotonic)
     beat: int = 0
+    hung: bool = False
 
     @property
     def alive(self) -> bool:
@@ -235,7 +236,7 @@ class Supervisor:
         if now - self._looked > GAP_S:
             for child in self.children:
                 child.heard = max(child.heard, now)
-        probe = now - self._asked >= PROBE_S
+        probe = now - self._asked >= min(PROBE_S, self.hung_s / 4)
         self._looked, self._asked = now, now if probe else self._asked
         for child in self.children if self.hung_s > 0 else []:
             if not child.alive or not child.process or not (child.answers or child.beats):
@@ -244,7 +245,7 @@ class Supervisor:
                 child.heard = now
             elif now - child.heard > self.hung_s:
                 log.error("process hangs, killed", child=child.name, silent_s=round(now - child.heard, 1))
-                self._note_fault(child, "hung")
+                child.hung = True
                 child.process.kill()
                 child.process.wait()
 
@@ -272,7 +273,8 @@ class Supervisor:
         code = child.process.returncode if child.process else None
         child.pause = min(max(child.pause * 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S) if young and child.restarts else 0.0
         child.again_at = now + child.pause
-        self._note_fault(child, f"ended ({code})")
+        self._note_fault(child, "hung" if child.hung else f"ended ({code})")
+        child.hung = False
         log.warning("process ended, starting it again", child=child.name, code=code, after_s=round(now - child.started, 1))
 
     def stop_stage(self) -> None:

@@ -147,14 +147,11 @@ def _tick(
     n, most = 0, len(o_slot)
     for r in range(len(watched)):
         if tick_ms[r] > 0 and now - tick_ms[r] > STOOD_MS:
-<<<<<<< HEAD
-            from_ms[r] = now
-        elif now < tick_ms[r]:
-            from_ms[r] += now - tick_ms[r]
-            heard_ms[r] += now - tick_ms[r]
-=======
             from_ms[r] = max(from_ms[r], now)  # a mute that lasts longer stands
->>>>>>> main
+        elif now < tick_ms[r]:
+            if from_ms[r] <= tick_ms[r]:
+                from_ms[r] += now - tick_ms[r]
+            heard_ms[r] += now - tick_ms[r]
         tick_ms[r] = now
         if heard[r]:
             heard[r], heard_ms[r] = 0, now
