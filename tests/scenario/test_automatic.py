@@ -230,3 +230,16 @@ def test_state_machine_one_in_force_never_lowered_by_the_machine(db, steps, grad
         assert all(v == list(range(1, len(v) + 1)) for v in by_series.values())
         assert not FailedEvent.objects.exists()
         transaction.set_rollback(True)
+
+
+def test_cap_out_is_signed_and_references_keep_the_sender_of_their_time(place, monkeypatch):
+    monkeypatch.setenv("ANLAN_CAP_SENDER", "old@example.gov.cn")
+    order(place)
+    moved(lambda: place.finding(3, now()))
+    (first,) = issued()
+    monkeypatch.setenv("ANLAN_CAP_SENDER", "new@example.gov.cn")
+    second = service.update(first.id, place.commander, text="新情况")
+    xml = service.cap(second.id)
+    assert check(xml).valid and check(xml).signature == "good"
+    assert b"<sender>new@example.gov.cn</sender>" in xml and f"old@example.gov.cn,{first.id},".encode() in xml
+    assert b"<sender>old@example.gov.cn</sender>" in service.cap(first.id) and check(service.cap(first.id)).signature == "good"

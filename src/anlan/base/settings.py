@@ -110,6 +110,13 @@ _ROWS = (
     Setting("BASEMAP_HOSTS", str, "", "允许浏览器访问的底图主机，空格分隔", "hosts of the base map that browsers may ask, space separated"),
     Setting("SECURE", int, 0, "1：仅经 HTTPS（安全 Cookie）", "1: served by HTTPS only (secure cookies)"),
     Setting("SMTP_URL", str, "", "邮件服务器 smtp://user:pass@host:port", "mail server smtp://user:pass@host:port"),
+    Setting(
+        "CAP_SENDER",
+        str,
+        "",
+        "本机构在 CAP 报文中的标识（如 yjj@example.gov.cn、域名或 OID）",
+        "our organisation's identifier in CAP messages (mail-like, a domain name or an OID)",
+    ),
     Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
     Setting(
         "CLOCK_SHIFT",

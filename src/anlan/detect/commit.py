@@ -17,6 +17,7 @@ from ..base.clock import from_ms, now_ms
 from ..base.errors import AnlanError
 from ..collect import store
 from ..engines import conditions
+from ..engines.memory import give_back
 from . import arrays, config, records
 from .contract import Detector, SeriesTable
 from .identity import Standing, Verdict
@@ -61,6 +62,10 @@ class Batch:
     snapshots: list[Snapshot] = field(default_factory=list)
     mark: tuple[int, int] = (0, 0)  # sequence of the last message and when the log stored it (ns); see `identity`
     partitions: list[int] | None = None  # set: these are all there are now; snapshots and latest of others go
+
+    def urgent(self) -> bool:
+        """Whether somebody waits for it: a finding, a letter, a change of settings."""
+        return bool(self.raised or self.letters or self.snapshots or self.partitions is not None)
 
     def matters(self) -> bool:
         """Whether anything but the cursor would be written."""
@@ -174,6 +179,9 @@ class Committer:
             )
         run("commit")
         self.cursor_seq = batch.seq
+        if batch.partitions is not None:  # a table went and another came
+            batch.snapshots, snapshots = [], []
+            give_back()
 
     def close(self) -> None:
         """Give the lane up."""

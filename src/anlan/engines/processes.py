@@ -30,6 +30,7 @@ from ..base import settings as conf
 from ..base.clock import now_ms
 from ..base.errors import AnlanError
 from .folders import Folders, write_json
+from .memory import MALLOC
 from .postgres import CONFINE
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -160,8 +161,8 @@ class Supervisor:
         self.beat_file(child).unlink(missing_ok=True)
         if child.prepare:
             child.prepare()
-        files = {"ANLAN_READY_FILE": str(self.ready_file(child)), "ANLAN_BEAT_FILE": str(self.beat_file(child))}
-        environment = {**os.environ, **child.environment, **files, "PYTHONUNBUFFERED": "1"}
+        told = {"ANLAN_READY_FILE": str(self.ready_file(child)), "ANLAN_BEAT_FILE": str(self.beat_file(child)), "PYTHONUNBUFFERED": "1"}
+        environment = {**MALLOC, **os.environ, **child.environment, **told}
         with self._log_file(child) as output:
             child.process = subprocess.Popen(
                 child.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True

@@ -11,7 +11,7 @@ from ninja import Router, Schema
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..register.scope import scoped
-from . import service, views
+from . import service, signing, views
 from .models import HazardWarning, Proposal, StandingOrder
 
 router = Router(tags=["issue"])
@@ -159,6 +159,12 @@ def update(request: HttpRequest, warning_id: str, body: UpdateIn) -> dict[str, A
 def cap(request: HttpRequest, warning_id: str) -> HttpResponse:
     """The version as CAP 1.2 XML."""
     return HttpResponse(service.cap(_warning(request, warning_id).id), content_type="application/cap+xml; charset=utf-8")
+
+
+@router.get("/cap/certificate", auth=None, summary="The certificate that signs our CAP messages (PEM), for neighbours to pin")
+def certificate(request: HttpRequest) -> HttpResponse:
+    """Public: it holds no secret."""
+    return HttpResponse(signing.certificate(), content_type="application/x-pem-file")
 
 
 @router.get("/orders", summary="Standing orders in the asker's area; state=valid (default) or all")

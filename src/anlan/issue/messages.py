@@ -29,6 +29,7 @@ class Verdict:
 
     format: str
     findings: tuple[CheckFinding, ...]
+    signature: str = "none"  # none, good, untrusted or bad (see `issue.trust.status`)
 
     @property
     def valid(self) -> bool:
@@ -71,7 +72,10 @@ def check(data: bytes, *, outgoing: bool = False) -> Verdict:
     namespace = etree.QName(root).namespace or ""
     for name, found in formats().items():
         if namespace in found.namespaces:
-            return Verdict(name, tuple(found.check(data, outgoing=outgoing)))
+            from .trust import status  # here, because the desk writes no message and shall not load the signatures
+
+            findings = found.check(data, outgoing=outgoing)
+            return Verdict(name, tuple(findings), status(root, findings))
     if namespace in OLD_CAP:
         old = OLD_CAP[namespace]
         return Verdict(

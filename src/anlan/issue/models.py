@@ -126,6 +126,7 @@ class HazardWarning(Record):
     signed_by = models.ForeignKey("register.Person", null=True, on_delete=models.PROTECT, verbose_name=L("签发人", "Signed by"))
     automatic = models.TextField(default="", blank=True, verbose_name=L("常备指令", "Standing order"))
     exercise = models.BooleanField(default=False, verbose_name=L("演练", "Exercise"))
+    sender = models.TextField(default="", blank=True, verbose_name=L("发送方", "Sender"))  # as in its CAP message, for later references
     reason = models.TextField(default="", blank=True, verbose_name=L("理由", "Reason"))
     LEDGER = Ledger(
         "预警",

@@ -9,12 +9,10 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from ..base.clock import SystemClock, to_ms
 from ..base.grade import Grade
 from ..base.ids import new_id
-from ..engines.outbox import emit
+from ..engines.outbox import emit, one, run
 from . import orders, stage
 from .contract import Assessment, Rule
 from .gather import LOOK_BACK_DAYS, Picture, picture
@@ -28,6 +26,9 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, 'open', %s, %s, '', %s, %s, %s, %s, %s)
 _UPDATE = """
 update issue_proposal set grade = %s, cause = %s, decide_by = least(decide_by, %s), title = %s, title_en = %s, zh = %s, en = %s,
   evidence = %s, updated_at = %s where id = %s
+"""
+_WITHDRAW = """
+update issue_proposal set state = 'withdrawn', decided_at = %s, reason = %s, updated_at = %s where id = %s and state = 'open' returning id
 """
 
 
@@ -117,8 +118,7 @@ def _raise(rule: Rule, hazard: str, seen: Picture, assessment: Assessment, now: 
         name, place.division_code, now, now, list(assessment.cause), place.id, hazard, int(grade), now, due,
         *words, assessment.zh, assessment.en, json.dumps(facts, ensure_ascii=False),
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
+    run(_INSERT, values)
     payload = _payload(seen, hazard, grade, words, assessment)
     emit("issue.proposal.raised", name, payload, division_code=place.division_code, cause=assessment.cause)
     orders.act(name, seen, rule, hazard, grade, (assessment.zh, assessment.en), now)
@@ -143,8 +143,7 @@ def _change(
     calm = assessment.grade < grade
     zh, en = held_words(name) if calm else (assessment.zh, assessment.en)
     values = [int(grade), cause, due, *words, zh, en, json.dumps(facts, ensure_ascii=False), now, name]
-    with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, values)
+    run(_UPDATE, values)
     if decision.kind == "raise_grade":
         payload = {**_payload(seen, hazard, grade, words, assessment), "previous": held["grade"]}
         key = f"issue.proposal.raised_grade:{name}:{int(grade)}"
@@ -155,19 +154,13 @@ def _change(
 
 def held_words(proposal: str) -> tuple[str, str]:
     """The sentence that a proposal has now (kept when evidence falls below its grade)."""
-    with connection.cursor() as cursor:
-        cursor.execute("select zh, en from issue_proposal where id = %s", [proposal])
-        row = cursor.fetchone()
+    row = one("select zh, en from issue_proposal where id = %s", [proposal])
     return (str(row[0]), str(row[1])) if row else ("", "")
 
 
 def _withdraw(proposal: str, seen: Picture, hazard: str, assessment: Assessment, now: datetime, cause: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update issue_proposal set state = 'withdrawn', decided_at = %s, reason = %s, updated_at = %s where id = %s and state = 'open'",
-            [now, f"依据消失 · evidence gone: {assessment.zh} {assessment.en}", now, proposal],
-        )
-        if cursor.rowcount == 0:
-            return
+    reason = f"依据消失 · evidence gone: {assessment.zh} {assessment.en}"
+    if one(_WITHDRAW, [now, reason, now, proposal]) is None:
+        return
     payload = {"site": seen.place.id, "hazard": hazard, "grade": 0, "zh": assessment.zh, "en": assessment.en}
     emit("issue.proposal.withdrawn", proposal, payload, division_code=seen.place.division_code, cause=[cause] if cause else [proposal])

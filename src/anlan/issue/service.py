@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 
-@on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended")
+@on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended", urgent=True)
 def finding_moved(event: Event) -> None:
     """A finding was raised, worsened or cleared: judge its place."""
     judge(event.payload["site"], event.payload["hazard"], cause=event.subject)
 
 
-@on("forecast.forecast.made")
+@on("forecast.forecast.made", urgent=True)
 def forecast_made(event: Event) -> None:
     """A failure window was computed: it may open the last gate of a slope's proposal."""
     judge(event.payload["site"], "slope", cause=event.subject)

@@ -16,13 +16,11 @@ from ..base.ids import new_id
 from ..engines.outbox import acting, emit
 from ..register.models import Division, Person, Post
 from ..register.scope import Asker
-from . import stage
+from . import signing, stage
 from .contract import AlertDraft, Place, Rule
 from .messages import formats
 from .models import HazardWarning, StandingOrder
 from .wording import automatic_words, event_words, instruction, rings, title
-
-CAP_SENDER = "anlan@localhost.localdomain"
 
 
 def locked(warning_id: str) -> HazardWarning:
@@ -49,6 +47,7 @@ def put_in_force(draft: HazardWarning, words: Callable[[str], tuple[str, str]]) 
         standing.state, standing.ended_at = "superseded", draft.issued_at
         standing.save(update_fields=["state", "ended_at", "updated_at"])
     draft.title, draft.title_en = words(draft.kind)
+    draft.sender = signing.sender()
     draft.save(force_insert=True)
     _announce("issue.warning.issued", draft)
     return draft
@@ -170,7 +169,7 @@ def lift(warning_id: str, asker: Asker, reason: str, *, now: datetime | None = N
             ended_at=when,
             reason=reason.strip(),
         )
-        last.id = new_id("warn")
+        last.id, last.sender = new_id("warn"), signing.sender()
         last.save(force_insert=True)
         _announce("issue.warning.lifted", last, warning=warning.id)
     return last
@@ -248,7 +247,7 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
     kind = "Cancel" if warning.kind == "lift" else ("Alert" if warning.version == 1 else "Update")
     return AlertDraft(
         identifier=warning.id,
-        sender=CAP_SENDER,
+        sender=warning.sender or signing.sender(),
         sent=warning.issued_at,
         status="Exercise" if warning.exercise else "Actual",
         msg_type=kind,
@@ -264,7 +263,7 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
         area_name=(area_zh, area_en),
         geocodes=tuple(warning.area_codes),
         polygons=rings(warning.area),
-        references=tuple((CAP_SENDER, w.id, w.issued_at) for w in earlier),
+        references=tuple((w.sender or signing.sender(), w.id, w.issued_at) for w in earlier),
         note="演练 Exercise" if warning.exercise else (warning.reason if kind == "Cancel" else ""),
         sender_name=_sender_name(warning),
         incidents=(warning.series,),
@@ -273,8 +272,8 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
 
 
 def cap(warning_id: str) -> bytes:
-    """The version as CAP 1.2 XML; ``issue.no_such_warning`` when there is none."""
+    """The version as signed CAP 1.2 XML; ``issue.no_such_warning`` when there is none."""
     warning = HazardWarning.objects.select_related("site").filter(pk=warning_id).first()
     if warning is None:
         raise AnlanError("issue.no_such_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
-    return formats()["cap12"].write(draft_of(warning))
+    return signing.signed(formats()["cap12"].write(draft_of(warning)), warning.sender)

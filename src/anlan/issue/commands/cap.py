@@ -37,10 +37,16 @@ def run(args: argparse.Namespace) -> int:
         verdict = _verdict(path, args.outgoing)
         fine &= verdict.valid
         if args.json:
-            row = {"file": path, "valid": verdict.valid, "format": verdict.format, "findings": [f.as_dict() for f in verdict.findings]}
+            row = {
+                "file": path,
+                "valid": verdict.valid,
+                "format": verdict.format,
+                "signature": verdict.signature,
+                "findings": [f.as_dict() for f in verdict.findings],
+            }
             print(json.dumps(row, ensure_ascii=False), flush=True)
         else:
-            print(f"{'有效 valid  ' if verdict.valid else '无效 invalid'} {path}")
+            print(f"{'有效 valid  ' if verdict.valid else '无效 invalid'} {path}  签名 signature: {verdict.signature}")
             for finding in verdict.findings:
                 print(f"  {finding.rule} [{finding.level}] {finding.zh}\n      {finding.en}")
     return 0 if fine else 1
