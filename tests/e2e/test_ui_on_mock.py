@@ -1,4 +1,4 @@
-"""The ui alone, on its own mock server: what a person can do, with and without the network. Needs the built ui; Node is the one that builds it."""
+"""The ui alone, on its own mock server: what a person can do, with and without the network. Node is the one that builds the ui."""
 
 from __future__ import annotations
 
