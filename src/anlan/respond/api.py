@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
@@ -32,6 +33,7 @@ class DoorIn(Schema):
 
     answer: str
     text: str = ""
+    said_at: datetime | None = None  # by the phone's clock; tells a repeat of the same answer from a second visit
 
 
 class ReviewIn(Schema):
@@ -169,7 +171,7 @@ def my_doors(request: HttpRequest) -> list[dict[str, Any]]:
 @router.post("/doors/{notice_id}", summary="What was found at a door: acted, confirmed or absent")
 def door_visit(request: HttpRequest, notice_id: str, given: DoorIn) -> dict[str, Any]:
     """Right ``respond``; the newest visit counts."""
-    return {"notice": doors.visit(notice_id, _asker(request), given.answer, given.text).id, "answer": given.answer}
+    return {"notice": doors.visit(notice_id, _asker(request), given.answer, given.text, said_at=given.said_at).id, "answer": given.answer}
 
 
 @router.get("/tasks", summary="Tasks by what runs out first: ?mine=1&state=&incident=")

@@ -64,8 +64,10 @@ def _list(warning: HazardWarning, asker: Asker) -> dict[str, Any]:
     }
 
 
-def visit(notice_id: str, asker: Asker, answer: str, text: str = "", *, now: datetime | None = None) -> Notice:
+def visit(notice_id: str, asker: Asker, answer: str, text: str = "", *, said_at: datetime | None = None, now: datetime | None = None) -> Notice:
     """What was found at a door: ``acted`` (they are out), ``confirmed`` (they know) or ``absent`` (nobody there); right ``respond``.
+
+    `said_at` (UTC) is when it was said: the same answer sent again after a broken line is one visit.
 
     Raises a FieldError for another answer, ``respond.not_found`` when there is no such household notice in the asker's area.
     """
@@ -80,11 +82,11 @@ def visit(notice_id: str, asker: Asker, answer: str, text: str = "", *, now: dat
         return notify.act(notice_id, asker, text, now=when)
     if answer == "confirmed":
         return notify.confirm(notice_id, asker, text, now=when)
-    _absent(notice, asker, text, when)
+    _absent(notice, asker, text, when, said_at or when)
     return notice
 
 
-def _absent(notice: Notice, asker: Asker, text: str, when: datetime) -> None:
+def _absent(notice: Notice, asker: Asker, text: str, when: datetime, said_at: datetime) -> None:
     incident = Incident.objects.filter(warning_series=notice.warning.series).order_by("-opened_at").first()
     if incident is None:
         raise AnlanError("respond.not_found", "这条预警没有事件可记", "this warning has no incident to write into")
@@ -95,7 +97,7 @@ def _absent(notice: Notice, asker: Asker, text: str, when: datetime) -> None:
         entry = TimelineEntry(
             incident=incident,
             at=when,
-            kind=f"{ABSENT}:{int(when.timestamp())}",
+            kind=f"{ABSENT}:{int(said_at.timestamp())}",
             subject=notice.id,
             actor=asker.person_id,
             zh=f"敲门无人应：{where}{note}",
