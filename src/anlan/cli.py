@@ -17,6 +17,8 @@ import anlan
 from . import wire
 from .base.errors import AnlanError
 
+SERVE = ("up", "gateway", "worker", "desk", "web")  # what runs for months, and several at once
+
 
 def commands() -> dict[str, str]:
     """Command name to module path, from every room's ``commands`` package, without importing them."""
@@ -47,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] not in found:
         print(f"没有命令 {arguments[0]!r}；可用：{' '.join(sorted(found))} · unknown command; see `anlan --help`", file=sys.stderr)
         return 2
+    if arguments[0] in SERVE:
+        sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # structlog would load it for colours: 5 MB in each process
     module = importlib.import_module(found[arguments[0]])
     parser = argparse.ArgumentParser(prog=f"anlan {arguments[0]}", description=" · ".join(module.HELP))
     module.arguments(parser)

@@ -78,6 +78,13 @@ _ROWS = (
         "phone of the duty desk; empty: that of whoever holds the duty post",
     ),
     Setting("SMTP_URL", str, "", "邮件服务器 smtp://user:pass@host:port", "mail server smtp://user:pass@host:port"),
+    Setting(
+        "CAP_SENDER",
+        str,
+        "",
+        "本机构在 CAP 报文中的标识（如 yjj@example.gov.cn、域名或 OID）",
+        "our organisation's identifier in CAP messages (mail-like, a domain name or an OID)",
+    ),
     Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
     Setting("LOG_LEVEL", str, "info", "日志级别", "log level"),
 )

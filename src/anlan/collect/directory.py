@@ -18,6 +18,7 @@ import psycopg
 
 from ..base.errors import EngineAway, FieldError
 from ..base.quantity import BY_NUMBER, scale
+from ..engines.memory import give_back
 from .database import AWAY
 from .intake import Feed
 
@@ -176,7 +177,9 @@ class Directory:
     async def _read_stations(self) -> None:
         rows = await self._ask(_STATIONS)
         self.stations = await asyncio.to_thread(Stations, rows, self.lanes)
+        del rows
         self.version += 1
+        give_back()
 
     async def _read_some(self, client_ids: set[str]) -> None:
         asked = list(client_ids)

@@ -16,6 +16,7 @@ from ..base.block import ReadingBlock
 from ..base.clock import from_ms, now_ms
 from ..base.errors import AnlanError
 from ..collect import store
+from ..engines.memory import give_back
 from . import arrays, config, records
 from .contract import Detector, SeriesTable
 from .stage import Raised
@@ -58,6 +59,10 @@ class Batch:
     latest: list[tuple[int, bytes]] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     partitions: list[int] | None = None  # set: these are all there are now; snapshots and latest of others go
+
+    def urgent(self) -> bool:
+        """Whether somebody waits for it: a finding, a letter, a change of settings."""
+        return bool(self.raised or self.letters or self.snapshots or self.partitions is not None)
 
     def matters(self) -> bool:
         """Whether anything but the cursor would be written."""
@@ -143,6 +148,9 @@ class Committer:
             )
         run("commit")
         self.cursor_seq = batch.seq
+        if batch.partitions is not None:  # a table went and another came
+            batch.snapshots, snapshots = [], []
+            give_back()
 
     def close(self) -> None:
         """Give the lane up."""

@@ -1,7 +1,9 @@
 """One lane of the log, worked by this process: restore, replay to the cursor, then batch after batch.
 
-The next batch is decoded and judged while the last one commits in a thread. Errors of the database end `run` (the
-worker starts the lane again from its snapshots); errors of the log only open a new pull at the next message.
+Messages are judged as they come. What somebody waits for (a finding, a letter, new settings) commits at once, in a thread while the
+next messages are judged; plain readings wait `HOLD_S` for company, because a transaction costs more than the readings in it.
+Errors of the database end `run` (the worker starts the lane again from its snapshots); errors of the log only open a
+new pull at the next message, the batch in hand stays.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ SNAPSHOT_ROWS = 1_000_000  # or have so many rows,
 SNAPSHOT_AGE_S = 60.0  # or be this old
 LATEST_S = 1.0  # latest values of a partition are written at most this often, two partitions a transaction
 CURSOR_S = 5.0  # the cursor alone (only ticks came) is written this often
+HOLD_ROWS = 20_000  # no gathering beyond this: under load transactions are large anyway
+HOLD_S = 0.05  # plain readings gather this long before they are written; they are in the log, and nobody waits for them
 CONFIG_TRIES = 10  # the announcement may be faster than the commit of another desk
 NUMBERS = {"tick": "now_ms", "config": "version"}  # the number each control message carries
 BATCH_BYTES = 4 * 1024 * 1024  # about 180,000 readings
@@ -51,6 +55,8 @@ class Lane:
         self.begun: set[int] = set()  # stations that reported for the first time; the worker marks them live
         self.seq = 0  # last message judged
         self.puller: Puller | None = None
+        self._batch: Batch | None = None  # judged, not yet submitted
+        self._batch_at = 0.0  # when its first message was taken
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{lane}")
         self._due: dict[int, tuple[int, int, float]] = {}  # partition -> seq, rows, time of its snapshot
         self._dirty: dict[int, float] = {}  # partition -> when its latest block was last written
@@ -153,16 +159,17 @@ class Lane:
     # -- work ------------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        """Batch after batch; one commit is under way while the next batch is judged."""
+        """Message after message; one commit is under way while the next batch is judged."""
         assert self.puller is not None
         under_way: asyncio.Future[None] | None = None
         try:
             while not self.stopping:
-                messages = await self.puller.take(1.0, most_bytes=BATCH_BYTES)
+                messages = await self.puller.take(self._patience(), most_bytes=BATCH_BYTES)
                 while True:
-                    batch = Batch(self.seq, self.stage.table)
+                    batch = self._open_batch()
                     messages = await self._digest(messages, batch)
-                    under_way = await self._submit(batch, under_way)
+                    if messages or batch.urgent() or not batch.matters() or self._patience() <= 0:
+                        under_way = await self._submit(batch, under_way)
                     if not messages:
                         break
                 if under_way is not None and under_way.done():
@@ -172,8 +179,22 @@ class Lane:
             if under_way is not None:
                 await under_way
 
+    def _open_batch(self) -> Batch:
+        """The batch in hand, or a new one."""
+        if self._batch is None:
+            self._batch, self._batch_at = Batch(self.seq, self.stage.table), time.monotonic()
+        return self._batch
+
+    def _patience(self) -> float:
+        """Seconds until the batch in hand must be submitted."""
+        if self._batch is None:
+            return 1.0
+        full = sum(map(len, self._batch.blocks)) >= HOLD_ROWS
+        return 0.0 if full else max(self._batch_at + HOLD_S - time.monotonic(), 0.0)
+
     async def _submit(self, batch: Batch, under_way: asyncio.Future[None] | None) -> asyncio.Future[None] | None:
         now = time.monotonic()
+        self._batch = None
         self._add_latest(batch, now)
         self._add_snapshots(batch, now)
         if not batch.matters() and now - self._last_commit < CURSOR_S:
@@ -187,7 +208,7 @@ class Lane:
     async def _finish(self) -> None:
         """Last transaction: the cursor, all latest values, a snapshot of every partition."""
         await self.foresight.drained(self.lane)
-        batch = Batch(self.seq, self.stage.table)
+        batch = self._open_batch()
         batch.latest = [(p, self.stage.latest(p).to_bytes()) for p in self.stage.partitions]
         batch.snapshots = [Snapshot(p, self.seq, self.stage.save(p)) for p in self.stage.partitions]
         await asyncio.get_running_loop().run_in_executor(self._thread, self.committer.commit, batch)

@@ -35,7 +35,7 @@ from .nats import connected, lane_config, lane_stream, lane_subject
 from .postgres import binaries
 
 FORMAT = 1
-SECRETS = ("secret.key", "token", "test-devices.json")
+SECRETS = ("secret.key", "token", "test-devices.json", "cap-signing.pem")
 _RECORD = struct.Struct("<QII")  # sequence, length of headers (JSON), length of data
 FETCH = 256
 _NEEDED = """

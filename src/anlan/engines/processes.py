@@ -26,6 +26,7 @@ import structlog
 
 from ..base.errors import AnlanError
 from .folders import Folders, write_json
+from .memory import MALLOC
 from .postgres import CONFINE
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -141,7 +142,8 @@ class Supervisor:
         self.ready_file(child).unlink(missing_ok=True)
         if child.prepare:
             child.prepare()
-        environment = {**os.environ, **child.environment, "ANLAN_READY_FILE": str(self.ready_file(child)), "PYTHONUNBUFFERED": "1"}
+        told = {"ANLAN_READY_FILE": str(self.ready_file(child)), "PYTHONUNBUFFERED": "1"}
+        environment = {**MALLOC, **os.environ, **child.environment, **told}
         with self._log_file(child) as output:
             child.process = subprocess.Popen(
                 child.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True

@@ -1,7 +1,8 @@
 """Reconcilers: functions that look at what should be and make it so, on a timer, on one machine at a time.
 
 ``@every(seconds) def chase(now: datetime) -> int``: no other input, idempotent, returns how much
-it did. An advisory lock by name keeps two machines from running the same one together. A failing
+it did. ``@every(seconds, when=stirred)`` asks the process first (no database) whether there may be anything to do.
+An advisory lock by name keeps two machines from running the same one together. A failing
 reconciler is logged and runs again at its next time; the others are not held up.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from ..base.clock import SystemClock
 
@@ -32,6 +33,7 @@ class Timed:
     name: str
     function: Reconciler
     seconds: float
+    when: Callable[[], bool] | None = None
     due: float = 0.0
     running: bool = False
 
@@ -39,12 +41,12 @@ class Timed:
 _FOUND: dict[str, Timed] = {}
 
 
-def every(seconds: float) -> Callable[[Reconciler], Reconciler]:
-    """Register a reconciler to run about every `seconds`."""
+def every(seconds: float, when: Callable[[], bool] | None = None) -> Callable[[Reconciler], Reconciler]:
+    """Register a reconciler to run about every `seconds`, if `when()` (quick, must not fail, no query) is true then."""
 
     def register(function: Reconciler) -> Reconciler:
         name = f"{function.__module__}.{function.__qualname__}"
-        _FOUND[name] = Timed(name, function, seconds)
+        _FOUND[name] = Timed(name, function, seconds, when)
         return function
 
     return register
@@ -60,20 +62,32 @@ def lock_key(name: str) -> int:
     return -1 - (zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
+def _lock(key: list[int]) -> bool:
+    """Try the lock; a connection that died since its last use is replaced (it is not asked before each use, that costs as much)."""
+    for fresh in (False, True):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("select pg_try_advisory_lock(%s, %s)", key)
+                return bool(cursor.fetchone()[0])
+        except (OperationalError, InterfaceError):
+            if fresh or connection.in_atomic_block:
+                raise
+            connection.close()
+    raise AssertionError("unreachable")
+
+
 def run_once(timed: Timed, now: datetime | None = None) -> int | None:
     """Run one reconciler under its lock; None when another machine is at it. Errors propagate."""
     key = [LOCK_SPACE, lock_key(timed.name)]
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", key)
-        if not cursor.fetchone()[0]:
-            return None
+    if not _lock(key):
+        return None
     try:
         return timed.function(now or SystemClock().now())
     finally:
-        if connection.is_usable():
+        try:
             with connection.cursor() as cursor:
                 cursor.execute("select pg_advisory_unlock(%s, %s)", key)
-        else:
+        except (OperationalError, InterfaceError):  # the lock went with the connection
             connection.close()
 
 
@@ -97,7 +111,10 @@ class Runner:
             now = time.monotonic()
             for timed in list(_FOUND.values()):
                 if timed.due <= now and not timed.running:
-                    timed.running, timed.due = True, now + timed.seconds
+                    timed.due = now + timed.seconds
+                    if timed.when is not None and not timed.when():
+                        continue
+                    timed.running = True
                     self._pool.submit(self._guarded, timed)
             nearest = min((t.due for t in _FOUND.values() if not t.running), default=now + 1)
             self._wake.wait(min(max(nearest - time.monotonic(), 0.02), 1.0))
@@ -105,11 +122,10 @@ class Runner:
 
     def _guarded(self, timed: Timed) -> None:
         try:
-            close_old_connections()
             run_once(timed)
         except Exception as error:
             log.error("reconciler failed", name=timed.name, error=repr(error))
+            connection.close_if_unusable_or_obsolete()
         finally:
-            close_old_connections()
             timed.running = False
             self._wake.set()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
+from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..register.scope import scoped
-from . import service, views
-from .models import HazardWarning, Proposal
+from . import service, signing, views
+from .models import HazardWarning, Proposal, StandingOrder
 
 router = Router(tags=["issue"])
 
@@ -46,6 +48,18 @@ class UpdateIn(Schema):
     area: dict[str, Any] | None = None
     expires_h: float | None = None
     reason: str = ""
+
+
+class OrderIn(Schema):
+    """A standing order to sign: a site or an area; actions such as ``issue`` and ``siren_on``."""
+
+    title: str
+    hazard: str = ""
+    grade: int
+    site: str = ""
+    area: str = ""
+    actions: list[str | dict[str, Any]]
+    valid_to: datetime | None = None
 
 
 def _asker(request: HttpRequest) -> Any:
@@ -145,3 +159,34 @@ def update(request: HttpRequest, warning_id: str, body: UpdateIn) -> dict[str, A
 def cap(request: HttpRequest, warning_id: str) -> HttpResponse:
     """The version as CAP 1.2 XML."""
     return HttpResponse(service.cap(_warning(request, warning_id).id), content_type="application/cap+xml; charset=utf-8")
+
+
+@router.get("/cap/certificate", auth=None, summary="The certificate that signs our CAP messages (PEM), for neighbours to pin")
+def certificate(request: HttpRequest) -> HttpResponse:
+    """Public: it holds no secret."""
+    return HttpResponse(signing.certificate(), content_type="application/x-pem-file")
+
+
+@router.get("/orders", summary="Standing orders in the asker's area; state=valid (default) or all")
+def orders(request: HttpRequest, state: str = "valid") -> list[dict[str, Any]]:
+    """Who signed what the machine may do by itself, and until when."""
+    rows = scoped(StandingOrder.objects.select_related("signed_by"), _asker(request)).order_by("title", "-version")
+    if state != "all":
+        now = SystemClock().now()
+        rows = rows.filter(signed_by__isnull=False, valid_from__lte=now).exclude(valid_to__lte=now)
+    return [views.order_row(o) for o in rows[:1000]]
+
+
+@router.post("/orders", summary="Sign a standing order: right sign in its area")
+def sign_order(request: HttpRequest, body: OrderIn) -> dict[str, Any]:
+    """It counts from now on."""
+    facts = body.dict()
+    if body.valid_to is not None and body.valid_to.tzinfo is None:
+        facts["valid_to"] = body.valid_to.replace(tzinfo=UTC)
+    return views.order_row(service.sign_order(_asker(request), name=facts.pop("title"), **facts))
+
+
+@router.post("/orders/{order_id}/withdraw", summary="End a standing order now, with a reason: right sign")
+def withdraw_order(request: HttpRequest, order_id: str, body: ReasonIn) -> dict[str, Any]:
+    """What it issued stands until a person lifts it."""
+    return views.order_row(service.withdraw_order(order_id, _asker(request), body.reason))

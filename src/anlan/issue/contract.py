@@ -180,6 +180,7 @@ class AlertDraft:
     note: str = ""
     sender_name: tuple[str, str] = ("", "")
     incidents: tuple[str, ...] = ()
+    automatic: str = ""  # id of the standing order under which the machine issued it
 
 
 class Format(ABC):

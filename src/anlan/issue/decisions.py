@@ -42,6 +42,8 @@ def _conflict(proposal: Proposal) -> AnlanError:
     """Who was first, in words."""
     who = proposal.decided_by if proposal.state != "claimed" else proposal.claimed_by
     zh, en = STATES.get(proposal.state, ("已处理", "was dealt with"))
+    if proposal.evidence.get("automatic"):
+        zh, en = "依常备指令自动发布", "was issued automatically under a standing order"
     name, at = (who.name if who else "系统"), proposal.decided_at or proposal.updated_at
     return AnlanError(
         "issue.already_decided",

@@ -10,9 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from django.db import connection
-
+from ..engines.outbox import one, run, together
 from .contract import Evidence, Outlook, Place
 
 LOOK_BACK_DAYS = 30  # a finding that has not been renewed for so long is no evidence any more: our default
@@ -75,11 +73,9 @@ def picture(site: str, now: Any, since: Any, mute: Any) -> Picture | None:
 
     `now`, `since` (oldest finding) and `mute` (oldest refusal that still counts) are aware datetimes.
     """
-    connection.ensure_connection()
-    # psycopg's own cursor: prepared by the server, which spares planning a query of this size each time
-    with psycopg.Cursor(connection.connection) as cursor, connection.connection.pipeline():  # both in one round trip, in this order
-        cursor.execute(_LOCK, [site], prepare=True)
-        row = cursor.execute(_READ, {"site": site, "now": now, "since": since, "mute": mute}, prepare=True).fetchone()
+    with together():
+        run(_LOCK, [site])  # both in one round trip, in this order
+        row = one(_READ, {"site": site, "now": now, "since": since, "mute": mute})
     if row is None:
         return None
     place = Place(row[0], row[1], row[2], row[3], row[4], row[5], row[6])

@@ -68,7 +68,8 @@ class Consultation(Record):
 class StandingOrder(Record):
     """A signed order that lets the machine act at once: this hazard, this grade and worse, this area, this action.
 
-    ``actions`` are commands (``siren_on``); an automatic act is always shown as such.
+    ``actions`` are device commands (``siren_on``) and ``issue`` (the warning comes into force by itself); an automatic
+    act is always shown as such.
     """
 
     KIND = "order"
@@ -125,6 +126,7 @@ class HazardWarning(Record):
     signed_by = models.ForeignKey("register.Person", null=True, on_delete=models.PROTECT, verbose_name=L("签发人", "Signed by"))
     automatic = models.TextField(default="", blank=True, verbose_name=L("常备指令", "Standing order"))
     exercise = models.BooleanField(default=False, verbose_name=L("演练", "Exercise"))
+    sender = models.TextField(default="", blank=True, verbose_name=L("发送方", "Sender"))  # as in its CAP message, for later references
     reason = models.TextField(default="", blank=True, verbose_name=L("理由", "Reason"))
     LEDGER = Ledger(
         "预警",

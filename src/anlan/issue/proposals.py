@@ -9,20 +9,15 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
-from ..base.clock import SystemClock, story_speed, to_ms
+from ..base.clock import SystemClock, to_ms
 from ..base.grade import Grade
-from ..base.ids import derived_id, new_id
-from ..collect.models import DeviceCommand
-from ..engines.outbox import emit
-from ..register.models import Device
-from . import stage
+from ..base.ids import new_id
+from ..engines.outbox import emit, one, run
+from . import orders, stage
 from .contract import Assessment, Rule
 from .gather import LOOK_BACK_DAYS, Picture, picture
 from .wording import title
 
-COMMAND_MINUTES = 10  # how long a siren command stays good: as long as red waits for a decision
 _INSERT = """
 insert into issue_proposal (id, division_code, created_at, updated_at, cause, site_id, hazard, grade, state, proposed_at, decide_by,
   reason, title, title_en, zh, en, evidence)
@@ -31,6 +26,9 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, 'open', %s, %s, '', %s, %s, %s, %s, %s)
 _UPDATE = """
 update issue_proposal set grade = %s, cause = %s, decide_by = least(decide_by, %s), title = %s, title_en = %s, zh = %s, en = %s,
   evidence = %s, updated_at = %s where id = %s
+"""
+_WITHDRAW = """
+update issue_proposal set state = 'withdrawn', decided_at = %s, reason = %s, updated_at = %s where id = %s and state = 'open' returning id
 """
 
 
@@ -120,11 +118,10 @@ def _raise(rule: Rule, hazard: str, seen: Picture, assessment: Assessment, now: 
         name, place.division_code, now, now, list(assessment.cause), place.id, hazard, int(grade), now, due,
         *words, assessment.zh, assessment.en, json.dumps(facts, ensure_ascii=False),
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
+    run(_INSERT, values)
     payload = _payload(seen, hazard, grade, words, assessment)
     emit("issue.proposal.raised", name, payload, division_code=place.division_code, cause=assessment.cause)
-    _act_on_orders(name, seen, hazard, grade, now)
+    orders.act(name, seen, rule, hazard, grade, (assessment.zh, assessment.en), now)
     return name
 
 
@@ -146,72 +143,24 @@ def _change(
     calm = assessment.grade < grade
     zh, en = held_words(name) if calm else (assessment.zh, assessment.en)
     values = [int(grade), cause, due, *words, zh, en, json.dumps(facts, ensure_ascii=False), now, name]
-    with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, values)
+    run(_UPDATE, values)
     if decision.kind == "raise_grade":
         payload = {**_payload(seen, hazard, grade, words, assessment), "previous": held["grade"]}
         key = f"issue.proposal.raised_grade:{name}:{int(grade)}"
         emit("issue.proposal.raised_grade", name, payload, division_code=seen.place.division_code, cause=assessment.cause, key=key)
-        _act_on_orders(name, seen, hazard, grade, now)
+        orders.act(name, seen, rule, hazard, grade, (zh, en), now)
     return name
 
 
 def held_words(proposal: str) -> tuple[str, str]:
     """The sentence that a proposal has now (kept when evidence falls below its grade)."""
-    with connection.cursor() as cursor:
-        cursor.execute("select zh, en from issue_proposal where id = %s", [proposal])
-        row = cursor.fetchone()
+    row = one("select zh, en from issue_proposal where id = %s", [proposal])
     return (str(row[0]), str(row[1])) if row else ("", "")
 
 
 def _withdraw(proposal: str, seen: Picture, hazard: str, assessment: Assessment, now: datetime, cause: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update issue_proposal set state = 'withdrawn', decided_at = %s, reason = %s, updated_at = %s where id = %s and state = 'open'",
-            [now, f"依据消失 · evidence gone: {assessment.zh} {assessment.en}", now, proposal],
-        )
-        if cursor.rowcount == 0:
-            return
+    reason = f"依据消失 · evidence gone: {assessment.zh} {assessment.en}"
+    if one(_WITHDRAW, [now, reason, now, proposal]) is None:
+        return
     payload = {"site": seen.place.id, "hazard": hazard, "grade": 0, "zh": assessment.zh, "en": assessment.en}
     emit("issue.proposal.withdrawn", proposal, payload, division_code=seen.place.division_code, cause=[cause] if cause else [proposal])
-
-
-def _act_on_orders(proposal: str, seen: Picture, hazard: str, grade: Grade, now: datetime) -> None:
-    """Let every signed standing order that fits act at once; each acts once per proposal, always marked automatic."""
-    for order in seen.orders:
-        if order["hazard"] not in ("", hazard) or grade < order["grade"]:
-            continue
-        actions = [a if isinstance(a, dict) else {"action": str(a)} for a in order["actions"]]
-        commands = [c for action in actions for c in _commands(order["id"], proposal, seen, grade, action)]
-        DeviceCommand.objects.bulk_create(commands, ignore_conflicts=True)
-        payload = {
-            "order": order["id"],
-            "site": seen.place.id,
-            "hazard": hazard,
-            "grade": int(grade),
-            "actions": [a["action"] for a in actions],
-            "commands": [c.id for c in commands],
-            "automatic": True,
-        }
-        key = f"issue.order.acted:{order['id']}:{proposal}"
-        emit("issue.order.acted", proposal, payload, division_code=seen.place.division_code, cause=[order["id"], proposal], key=key)
-
-
-def _commands(order: str, proposal: str, seen: Picture, grade: Grade, action: dict[str, Any]) -> list[DeviceCommand]:
-    devices = Device.objects.filter(site_id=seen.place.id, kind=action.get("device_kind", "siren"), enabled=True).only(
-        "id", "division_code"
-    )
-    extra = {k: v for k, v in action.items() if k not in ("action", "device_kind")}
-    return [
-        DeviceCommand(
-            id=derived_id("cmd", order, proposal, device.id, action["action"]),
-            division_code=device.division_code,
-            cause=[order, proposal],
-            device_id=device.id,
-            action=action["action"],
-            payload={**extra, "grade": grade.word, "site": seen.place.name, "automatic": True},
-            expires_at=SystemClock().now()
-            + timedelta(minutes=COMMAND_MINUTES * story_speed()),  # a device has real minutes, also in a story
-        )
-        for device in devices
-    ]

@@ -12,20 +12,34 @@ from ..engines.outbox import Event, acting, emit, on
 from ..engines.reconcile import every
 from .decisions import claim, consult, decline, sign
 from .models import Proposal
+from .orders import sign_order, withdraw_order
 from .proposals import judge
 from .views import proposal_view, site_warning
 from .warnings import cap, expire_due, lift, update
 
-__all__ = ["cap", "claim", "consult", "decline", "judge", "lift", "proposal_view", "sign", "site_warning", "update"]
+__all__ = [
+    "cap",
+    "claim",
+    "consult",
+    "decline",
+    "judge",
+    "lift",
+    "proposal_view",
+    "sign",
+    "sign_order",
+    "site_warning",
+    "update",
+    "withdraw_order",
+]
 
 
-@on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended")
+@on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended", urgent=True)
 def finding_moved(event: Event) -> None:
     """A finding was raised, worsened or cleared: judge its place."""
     judge(event.payload["site"], event.payload["hazard"], cause=event.subject)
 
 
-@on("forecast.forecast.made")
+@on("forecast.forecast.made", urgent=True)
 def forecast_made(event: Event) -> None:
     """A failure window was computed: it may open the last gate of a slope's proposal."""
     judge(event.payload["site"], "slope", cause=event.subject)

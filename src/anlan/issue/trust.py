@@ -30,6 +30,7 @@ from .contract import CheckFinding
 
 DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
 STAMPED_SINCE = datetime(2018, 5, 1, tzinfo=UTC)  # browsers demand certificate transparency of every public certificate since
+UNPINNED = "not pinned"  # how the sentence on a signer whom nobody vouches for ends
 _UNSAFE = re.compile(r"[^A-Za-z0-9@._-]")
 
 
@@ -41,11 +42,16 @@ def _warning(zh: str, en: str) -> CheckFinding:
     return CheckFinding("SIG", "warning", zh, en)
 
 
+def pin_name(sender: str) -> str:
+    """The file name under which a sender's certificates are pinned."""
+    return f"{_UNSAFE.sub('_', sender)}.pem"
+
+
 def pins(folder: Path | None, sender: str) -> list[x509.Certificate]:
     """The pinned certificates of a sender; empty when there is no file for it."""
     if folder is None:
         return []
-    path = folder / f"{_UNSAFE.sub('_', sender)}.pem"
+    path = folder / pin_name(sender)
     return x509.load_pem_x509_certificates(path.read_bytes()) if path.is_file() else []
 
 
@@ -77,10 +83,10 @@ def _signer(certificate: x509.Certificate, pinned: list[x509.Certificate], sent:
     elif _private(certificate):
         yield _error(
             f"签名证书 {name} 为自签或私有机构签发且未登记，不能证明发送方",
-            f"certificate {name} is self-signed or of a private authority and not pinned: it proves nothing of the sender",
+            f"certificate {name} is self-signed or of a private authority and proves nothing of the sender: {UNPINNED}",
         )
     else:
-        yield _warning(f"签名完好，但发送方证书 {name} 未登记", f"signature holds, but certificate {name} is not pinned")
+        yield _warning(f"签名完好，但发送方证书 {name} 未登记", f"signature holds, but of certificate {name}: {UNPINNED}")
     if outside:
         sentence = ("发送时证书不在有效期内", "the certificate was not valid when the message was sent")
         yield _error(*sentence) if pinned else _warning(*sentence)
@@ -126,6 +132,16 @@ def _scope_fault(root: etree._Element, signatures: list[etree._Element]) -> tupl
     return None
 
 
+def status(root: etree._Element, findings: list[CheckFinding]) -> str:
+    """``none``, ``good`` (holds, of a pinned certificate), ``untrusted`` (holds, of somebody not pinned) or ``bad``."""
+    if next(root.iter(f"{DSIG}Signature"), None) is None:
+        return "none"
+    said = [f for f in findings if f.rule == "SIG"]
+    if any(f.en.endswith(UNPINNED) for f in said):
+        return "untrusted"
+    return "bad" if any(f.level == "error" for f in said) else "good"
+
+
 def check_signature(
     data: bytes, root: etree._Element, sender: str, sent: datetime | None, folder: Path | None = None
 ) -> list[CheckFinding]:
@@ -156,7 +172,8 @@ def check_signature(
     if certificate is None:
         found = [
             _warning(
-                "签名只附公钥、未附证书，只能证明未被改动", "the signature carries a bare key: it proves only that nothing was changed"
+                "签名只附公钥、未附证书，只能证明未被改动",
+                f"the signature carries a bare key, which proves only that nothing was changed: {UNPINNED}",
             )
         ]
     else:

@@ -15,7 +15,7 @@ from ..forecast.models import Forecast
 from ..register.models import Device, Household, Site
 from ..register.scope import Asker
 from ..register.service import answerable
-from .models import Consultation, HazardWarning, Proposal
+from .models import Consultation, HazardWarning, Proposal, StandingOrder
 from .wording import rings
 
 SOUND_DEG = 0.03  # some 3 km: more than any loudspeaker's reach
@@ -79,12 +79,41 @@ def warning_row(w: HazardWarning) -> dict[str, Any]:
         "expires_at": iso(w.expires_at),
         "ended_at": iso(w.ended_at),
         "automatic": w.automatic,
+        "automatic_order": _order(w),
         "exercise": w.exercise,
         "reason": w.reason,
         "signed_by": w.signed_by.name if w.signed_by else None,
         "cause": w.cause,
         "proposal": w.proposal_id,
         "division_code": w.division_code,
+    }
+
+
+def _order(w: HazardWarning) -> dict[str, Any] | None:
+    """Under which standing order the machine issued it, and who signed that; None for a person's own warning."""
+    order = StandingOrder.objects.select_related("signed_by").filter(pk=w.automatic).first() if w.automatic else None
+    if order is None:
+        return None
+    signer = order.signed_by.name if order.signed_by else ""
+    return {"id": order.id, "title": order.title, "signed_by": signer, "signed_at": iso(order.signed_at), "version": order.version}
+
+
+def order_row(o: StandingOrder) -> dict[str, Any]:
+    """One standing order."""
+    return {
+        "id": o.id,
+        "title": o.title,
+        "hazard": o.hazard,
+        "grade": o.grade,
+        "site": o.site_id,
+        "area": o.area,
+        "actions": o.actions,
+        "version": o.version,
+        "signed_by": o.signed_by.name if o.signed_by else None,
+        "signed_at": iso(o.signed_at),
+        "valid_from": iso(o.valid_from),
+        "valid_to": iso(o.valid_to),
+        "division_code": o.division_code,
     }
 
 

@@ -16,13 +16,11 @@ from ..base.ids import new_id
 from ..engines.outbox import acting, emit
 from ..register.models import Division, Person, Post
 from ..register.scope import Asker
-from . import stage
+from . import signing, stage
 from .contract import AlertDraft, Place, Rule
 from .messages import formats
-from .models import HazardWarning
-from .wording import event_words, instruction, rings, title
-
-CAP_SENDER = "anlan@localhost.localdomain"
+from .models import HazardWarning, StandingOrder
+from .wording import automatic_words, event_words, instruction, rings, title
 
 
 def locked(warning_id: str) -> HazardWarning:
@@ -38,12 +36,7 @@ def put_in_force(draft: HazardWarning, words: Callable[[str], tuple[str, str]]) 
 
     `words` gives the title for the kind (issue, update, upgrade, downgrade) that it turns out to be.
     """
-    standing = (
-        HazardWarning.objects.select_for_update()
-        .filter(site=draft.site, hazard=draft.hazard, state="issued", exercise=draft.exercise)
-        .order_by("-version")
-        .first()
-    )
+    standing = _standing(draft) or _standing(draft)  # a version that came while we waited for the lock is seen the second time
     draft.id = new_id("warn")
     if standing is None:
         draft.series, draft.version, draft.kind = new_id("series"), 1, "issue"
@@ -54,9 +47,23 @@ def put_in_force(draft: HazardWarning, words: Callable[[str], tuple[str, str]]) 
         standing.state, standing.ended_at = "superseded", draft.issued_at
         standing.save(update_fields=["state", "ended_at", "updated_at"])
     draft.title, draft.title_en = words(draft.kind)
+    draft.sender = signing.sender()
     draft.save(force_insert=True)
     _announce("issue.warning.issued", draft)
     return draft
+
+
+def _standing(draft: HazardWarning) -> HazardWarning | None:
+    same = HazardWarning.objects.filter(site=draft.site, hazard=draft.hazard, state="issued", exercise=draft.exercise)
+    return same.select_for_update().order_by("-version").first()
+
+
+def automatic_sentence(warning: HazardWarning) -> tuple[str, str]:
+    """The sentence about the standing order that a warning's texts carry; empty when a person signed it."""
+    order = StandingOrder.objects.select_related("signed_by").filter(pk=warning.automatic).first() if warning.automatic else None
+    if order is None:
+        return "", ""
+    return automatic_words(order.title, order.signed_by.name if order.signed_by else "")
 
 
 def _announce(event: str, row: HazardWarning, **more: Any) -> None:
@@ -123,7 +130,11 @@ def _next(warning: HazardWarning, asker: Asker, now: datetime, **changes: Any) -
         "expires_at",
         "exercise",
     ]
-    values = {name: getattr(warning, name) for name in same} | {"version": warning.version + 1, "issued_at": now, "cause": [warning.id]}
+    said = automatic_sentence(warning)  # the next version is a person's own
+    texts = {"text": warning.text.removesuffix(said[0]).rstrip(), "text_en": warning.text_en.removesuffix(said[1]).rstrip()}
+    values = (
+        {name: getattr(warning, name) for name in same} | texts | {"version": warning.version + 1, "issued_at": now, "cause": [warning.id]}
+    )
     return HazardWarning(**{**values, "signed_by": Person.objects.get(pk=asker.person_id), **changes})
 
 
@@ -158,7 +169,7 @@ def lift(warning_id: str, asker: Asker, reason: str, *, now: datetime | None = N
             ended_at=when,
             reason=reason.strip(),
         )
-        last.id = new_id("warn")
+        last.id, last.sender = new_id("warn"), signing.sender()
         last.save(force_insert=True)
         _announce("issue.warning.lifted", last, warning=warning.id)
     return last
@@ -194,8 +205,7 @@ def update(
             asker,
             when,
             grade=int(signed),
-            text=text.strip() or warning.text,
-            text_en=text_en.strip() or warning.text_en,
+            **{k: v for k, v in (("text", text.strip()), ("text_en", text_en.strip())) if v},
             instruction=todo[0],
             instruction_en=todo[1],
             area=warning.area if area is None else area,
@@ -237,7 +247,7 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
     kind = "Cancel" if warning.kind == "lift" else ("Alert" if warning.version == 1 else "Update")
     return AlertDraft(
         identifier=warning.id,
-        sender=CAP_SENDER,
+        sender=warning.sender or signing.sender(),
         sent=warning.issued_at,
         status="Exercise" if warning.exercise else "Actual",
         msg_type=kind,
@@ -253,16 +263,17 @@ def draft_of(warning: HazardWarning) -> AlertDraft:
         area_name=(area_zh, area_en),
         geocodes=tuple(warning.area_codes),
         polygons=rings(warning.area),
-        references=tuple((CAP_SENDER, w.id, w.issued_at) for w in earlier),
+        references=tuple((w.sender or signing.sender(), w.id, w.issued_at) for w in earlier),
         note="演练 Exercise" if warning.exercise else (warning.reason if kind == "Cancel" else ""),
         sender_name=_sender_name(warning),
         incidents=(warning.series,),
+        automatic=warning.automatic,
     )
 
 
 def cap(warning_id: str) -> bytes:
-    """The version as CAP 1.2 XML; ``issue.no_such_warning`` when there is none."""
+    """The version as signed CAP 1.2 XML; ``issue.no_such_warning`` when there is none."""
     warning = HazardWarning.objects.select_related("site").filter(pk=warning_id).first()
     if warning is None:
         raise AnlanError("issue.no_such_warning", f"没有预警 {warning_id}", f"there is no warning {warning_id}", status=404)
-    return formats()["cap12"].write(draft_of(warning))
+    return signing.signed(formats()["cap12"].write(draft_of(warning)), warning.sender)

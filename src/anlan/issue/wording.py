@@ -40,6 +40,12 @@ def instruction(rule: Rule, grade: Grade, kind: str = "issue") -> tuple[str, str
     return rule.instructions.get(grade, ("", ""))
 
 
+def automatic_words(order: str, signer: str) -> tuple[str, str]:
+    """The sentence that every text of a warning carries which no person signed for itself."""
+    zh = f"（本预警由系统依据常备指令《{order}》自动发布，指令签发人：{signer}）"
+    return zh, f"(Issued automatically under the standing order '{order}' signed by {signer}.)"
+
+
 def rings(area: Any) -> tuple[tuple[tuple[float, float], ...], ...]:
     """Outer rings of a GeoJSON Polygon or MultiPolygon as (lon, lat), empty for anything else."""
     if not isinstance(area, dict):

@@ -1,8 +1,8 @@
 """The live stream's hub: new outbox rows and changed values, from PostgreSQL to every open browser.
 
 One connection LISTENs, one reads rows, one reads latest values (only while somebody watches). An
-event is read by its id as soon as its commit is announced, made into bytes once, and given to every
-client whose area it lies in. When the database goes, clients hear ``event: stale`` and the hub
+event comes with the announcement of its commit (one too long for that is read by its id), is made into bytes once,
+and given to every client whose area it lies in. When the database goes, clients hear ``event: stale`` and the hub
 reconnects, then catches up from the outbox; clients drop repeats by id.
 """
 
@@ -22,6 +22,7 @@ from prometheus_client import Counter, Gauge
 
 from ..base.clock import now_ms, story_speed
 from ..collect.store import Latest
+from ..engines.outbox import announced
 from ..register.scope import Asker
 from .latest import changed, join, take, within
 from .stations import TABLE_SQL, StationTable, table_of
@@ -84,8 +85,9 @@ class Hub:
         self.clients: set[Client] = set()
         self.live = False
         self.last_id = -1  # not yet known
-        self._ids: list[int] = []
+        self._notes: list[str] = []
         self._wake = asyncio.Event()
+        self._ids: list[int] = []
         self._failed: Exception | None = None
         self._reader: psycopg.AsyncConnection[Any] | None = None
         self._reading = asyncio.Lock()
@@ -192,6 +194,7 @@ class Hub:
             await self._catch_up()
             self.live = True
             self.tell(frame("live", {"last": self.last_id}))
+            self._take()
             while True:
                 await self._pump()
         finally:
@@ -203,12 +206,28 @@ class Hub:
         try:
             listener.pgconn.consume_input()
             while (note := listener.pgconn.notifies()) is not None:
-                number = note.extra.partition(b"|")[0]
-                if number.isdigit():
-                    self._ids.append(int(number))
+                self._notes.append(note.extra.decode())
         except psycopg.Error as error:
             self._failed = error
-        self._wake.set()
+        if self.live and not self._failed:
+            self._take()
+        if self._ids or self._failed:
+            self._wake.set()
+
+    def _take(self) -> None:
+        """Give on what the announcements bring; those without their event leave its number to be read."""
+        notes, self._notes = self._notes, []
+        rows = []
+        for number, columns in map(announced, notes):
+            self.last_id = max(self.last_id, number)
+            if not self.clients:
+                continue
+            if columns is None:
+                self._ids.append(number)
+            else:
+                subject, division, payload = columns["subject"], columns["division_code"], columns["payload"]
+                rows.append((number, columns["type"], subject, division, payload, payload.get("person"), columns["at"]))
+        self._fan_out(rows)
 
     async def _pump(self) -> None:
         try:
@@ -220,10 +239,7 @@ class Hub:
         if self._failed is not None:
             raise self._failed
         ids, self._ids = self._ids, []
-        if not ids:
-            return
-        self.last_id = max(self.last_id, *ids)
-        if self.clients:
+        if ids:
             self._fan_out(await self._fetch(_ROW + "where id = any(%s) order by id", [ids]))
 
     async def _catch_up(self) -> None:
@@ -330,5 +346,6 @@ class _Watch:
 
 def _event(row: Any) -> bytes:
     number, event_type, subject, division, payload, _, at = row
-    data = {"subject": subject, "payload": orjson.Fragment(payload.encode()), "division_code": division, "at": at}
+    body = orjson.Fragment(payload.encode()) if isinstance(payload, str) else payload
+    data = {"subject": subject, "payload": body, "division_code": division, "at": at}
     return frame(event_type, data, number)

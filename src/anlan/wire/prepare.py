@@ -16,6 +16,7 @@ from ..base import settings as conf
 from ..base.clock import SystemClock
 from ..engines.database import migrate
 from ..engines.outbox import acting
+from ..issue import signing
 from ..register.devices import provision_test_devices, still_registered
 from ..register.models import Organisation, Person, Post
 
@@ -83,6 +84,7 @@ def test_devices(data: Path, count: int) -> list[dict[str, str]]:
 def prepare(devices: int = 0) -> dict[str, Any]:
     """Do it all; the facts that ``up`` prints. Needs `engines.project.setup`."""
     data = conf.data_folder()
+    signing.pin_own(data)  # makes the key; refuses a sender that is none before anything starts
     applied = migrate()
     person, login = first_login(data)
     facts: dict[str, Any] = {"token": bearer_token(data, person), "migrated": len(applied)}

@@ -41,7 +41,7 @@ export interface Proposal {
   consequence: { zh: string; en: string; households?: number; people?: number; loudspeakers?: number; callees?: number }
   warning_in_force: WarningBrief | null; warning?: WarningBrief | null; consultations?: { by: string; at: string; text: string }[]
 }
-export interface WarningRow { id: string; series: string; version: number; grade: GradeValue; kind: string; state: string; title: string; title_en?: string; text: string; text_en?: string; issued_at: string; expires_at: string; ended_at: string | null; signed_by: Named | string | null; automatic: string; hazard: string; site: Named | null; area?: GeoJSON.Geometry | null; instruction?: string; instruction_en?: string }
+export interface WarningRow { id: string; series: string; version: number; grade: GradeValue; kind: string; state: string; title: string; title_en?: string; text: string; text_en?: string; issued_at: string; expires_at: string; ended_at: string | null; signed_by: Named | string | null; automatic: string; automatic_order?: { id: string; title: string; signed_by: string } | null; hazard: string; site: Named | null; area?: GeoJSON.Geometry | null; instruction?: string; instruction_en?: string }
 export interface Cell { id: string; door: string; fact: 0 | 1 | 2 | 3 | 4; silent: boolean; unreachable: boolean }
 export interface Door { id: string; building: string; door: string; people?: number; needs_help?: string; inspector?: string; distance_m?: number; fact: number; unreachable: boolean; silent: boolean }
 export interface ChannelRow { name: string; zh: string; en: string; broadcast: boolean; listed: number; facts: ReachFacts; played: number; failed: number; waiting: number; last_at: string | null }

@@ -14,7 +14,7 @@ create table detect_registerchange (id bigserial primary key, source text not nu
 create function detect_note_change() returns trigger language plpgsql as $$
 begin
     insert into detect_registerchange (source) values (tg_table_name);
-    perform pg_notify('anlan_register', tg_table_name);
+    perform pg_notify('anlan_settings', tg_table_name);
     return null;
 end $$;
 """ + "".join(

@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(null=True)),
                 ('automatic', models.TextField(blank=True, default='', verbose_name='常备指令|Standing order')),
                 ('exercise', models.BooleanField(default=False, verbose_name='演练|Exercise')),
+                ('sender', models.TextField(blank=True, default='', verbose_name='发送方|Sender')),
                 ('reason', models.TextField(blank=True, default='', verbose_name='理由|Reason')),
                 ('signed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='register.person', verbose_name='签发人|Signed by')),
                 ('site', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='register.site', verbose_name='监测对象|Site')),

@@ -254,31 +254,32 @@ def _item(key: int, data: bytes, out: dict[str, Any], r: Reader) -> bool:
 
 def write_items(w: Writer, given: Mapping[str, Any]) -> None:
     """The items named in `given`, in the order of their ids, then ``extra`` as it is."""
-    for key, (_, field) in PLAIN.items():
-        shown = getattr(field, "shown", field.name)
-        if field.name in given or shown in given:
+    for key in sorted({*PLAIN, *GROUPS, *_SAFETY_LENGTH}):
+        layout, values = _layout_of(key, given)
+        if layout:
             inner = Writer("big", w.edition)
-            field.write(inner, given)
+            write(layout, inner, values)
             _put(w, key, bytes(inner.data))
-    for key, options in GROUPS.items():
-        name, _ = next(iter(options.values()))
-        if name in given:
-            size = max(size for size, (_, layout) in options.items() if all(f.name in given[name] for f in layout) or size == min(options))
-            _grouped(w, key, options[size][1], given[name])
-    for key in _SAFETY_LENGTH:
-        name = _SAFETY[16][key][0]
-        if name in given:
-            reserved = given[name].get("identity", {}).get("reserved", "00")
-            _grouped(w, key, _SAFETY[40 if len(reserved) == 4 else 16][key][1], given[name])
     for name, data in given.get("extra", {}).items():
         _put(w, int(name.rstrip("+"), 16), hex_of(data, f"extra.{name}"))
     w.data += hex_of(given.get("items_rest", ""), "items_rest")
 
 
-def _grouped(w: Writer, key: int, layout: Layout, given: Mapping[str, Any]) -> None:
-    inner = Writer("big", w.edition)
-    write(layout, inner, given)
-    _put(w, key, bytes(inner.data))
+def _layout_of(key: int, given: Mapping[str, Any]) -> tuple[Layout, Any]:
+    """Layout and values of an item that `given` names; an empty layout when it does not."""
+    if key in PLAIN:
+        field = PLAIN[key][1]
+        there = field.name in given or getattr(field, "shown", field.name) in given
+        return ((field,), {k: v for k, v in given.items() if k != "rest"}) if there else ((), None)
+    options = GROUPS.get(key) or {size: _SAFETY[size][key] for size in (16, 40)}
+    values = given.get(next(iter(options.values()))[0])
+    if not isinstance(values, Mapping):
+        return (), None
+    if key in GROUPS:  # the longest whose fields are all there
+        fit = [size for size, (_, layout) in options.items() if all(field.name in values for field in layout)]
+        return options[max(fit, default=min(options))][1], values
+    reserved = values.get("identity", {}).get("reserved", "00")
+    return options[40 if len(reserved) == 4 else 16][1], values
 
 
 def _put(w: Writer, key: int, data: bytes) -> None:

@@ -69,6 +69,8 @@ def _info(root: etree._Element, alert: AlertDraft, language: int) -> None:
         _add(info, "instruction", alert.instruction[language])
     _pair(info, "parameter", "colour", alert.grade.word)
     _pair(info, "parameter", "grade", alert.grade.roman)
+    if alert.automatic:
+        _pair(info, "parameter", "automatic", alert.automatic)
     area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
     _add(area, "areaDesc", alert.area_name[language])
     for ring in alert.polygons:
