@@ -64,7 +64,9 @@ def _list(warning: HazardWarning, asker: Asker) -> dict[str, Any]:
     }
 
 
-def visit(notice_id: str, asker: Asker, answer: str, text: str = "", *, said_at: datetime | None = None, now: datetime | None = None) -> Notice:
+def visit(
+    notice_id: str, asker: Asker, answer: str, text: str = "", *, said_at: datetime | None = None, now: datetime | None = None
+) -> Notice:
     """What was found at a door: ``acted`` (they are out), ``confirmed`` (they know) or ``absent`` (nobody there); right ``respond``.
 
     `said_at` (UTC) is when it was said: the same answer sent again after a broken line is one visit.

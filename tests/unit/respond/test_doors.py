@@ -76,5 +76,5 @@ def test_nothing_else_may_be_said_and_nowhere_else(street):
     notice = doors(street, "community")["doors"][0]["notice"]
     with pytest.raises(FieldError):
         visit(notice, street.asker["community"], "perhaps")
-    with pytest.raises(AnlanError, match="respond.not_found"):
+    with pytest.raises(AnlanError, match=r"respond\.not_found"):
         visit("note-nowhere", street.asker["community"], "acted")
