@@ -121,7 +121,7 @@ def test_an_answer_without_network_is_kept_and_sent(browser: Browser, mock: str)
     [
         ("/monitor/site-LH-B-0417", "chart-inverse"),
         ("/reach/warn-1", "door-list"),
-        ("/command/inc-1", "timeline"),
+        ("/command/inc-1", "orders"),
         ("/hazards", "hazard-detail"),
         ("/duty", "case-detail"),
         ("/trace/case-1", "trace-page"),
