@@ -119,7 +119,7 @@ def _sample(station: str, code: str, suffix: str, known: Factor | None, time_ms:
 def convert(known: Factor | None, suffix: str) -> tuple[str, str, float, float]:
     """Quantity, SI unit, factor and offset of a value with this suffix."""
     if suffix == "RS":
-        return "running_state", "1", 1.0, 0.0
+        return "status_word", "1", 1.0, 0.0
     if suffix == "RT":  # hours of running in the day
         return "duration", "s", 3600.0, 0.0
     if known is None:
