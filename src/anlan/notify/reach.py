@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
@@ -46,6 +46,7 @@ def reach(warning_id: str, *, now: datetime | None = None, doors: int = 200) -> 
         "channels": _channels(warning),
         "door_list": _door_list(warning, cells, doors),
         "chain": chain_view(warning),
+        "acted_at": _acted_at(warning),
     }
 
 
@@ -94,10 +95,18 @@ def _buildings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "name": name,
             "inspector": next((c["inspector"] for c in found if c["inspector"]), ""),
+            "lon": sum(c["lon"] for c in found) / len(found),
+            "lat": sum(c["lat"] for c in found) / len(found),
             "cells": [{k: c[k] for k in keys} for c in found],
         }
         for name, found in grouped.items()
     ]
+
+
+def _acted_at(warning: HazardWarning) -> list[str | None]:
+    """When each household was first known to be out, oldest first: the curve of people out."""
+    rows = Receipt.objects.filter(warning=warning, fact="acted", notice__recipient__startswith="household-")
+    return [iso(at) for at in sorted(rows.values_list("notice__recipient").annotate(at=Min("at")).values_list("at", flat=True))]
 
 
 def _channels(warning: HazardWarning) -> list[dict[str, Any]]:
