@@ -19,7 +19,7 @@ Proposal, Task = Lazy("anlan.issue.models", "Proposal"), Lazy("anlan.respond.mod
 Device, Household = Lazy("anlan.register.models", "Device"), Lazy("anlan.register.models", "Household")
 FailedEvent, Outbox = (Lazy("anlan.engines.models", name) for name in ("FailedEvent", "Outbox"))
 acting, drain = Lazy("anlan.engines.outbox", "acting"), Lazy("anlan.engines.dispatch", "drain")
-doors, respond, asker_of = Lazy("anlan.respond.doors"), Lazy("anlan.respond.service"), Lazy("anlan.register.scope", "asker_of")
+doors, respond, asker_of = Lazy("anlan.respond.knocks"), Lazy("anlan.respond.service"), Lazy("anlan.register.scope", "asker_of")
 links, ledger = Lazy("anlan.notify.links"), Lazy("anlan.notify.ledger")
 MINUTE = timedelta(minutes=1)
 

@@ -15,6 +15,7 @@ from ..issue.models import HazardWarning
 from ..issue.views import iso
 from ..register.scope import scoped
 from . import calls, service
+from .around import around
 from .models import CallStep, Notice
 
 router = Router(tags=["notify"])
@@ -127,7 +128,7 @@ def receipts(request: HttpRequest, notice_id: str) -> list[dict[str, Any]]:
 def my_calls(request: HttpRequest, mine: int = 1) -> list[dict[str, Any]]:
     """Calls that wait for the asker; with ``mine=0`` all that are being made in the asker's area."""
     if mine:
-        return [_call(s) for s in calls.mine(_asker(request))]
+        return [_call(s) | around(s) for s in calls.mine(_asker(request))]
     rows = scoped(CallStep.objects.filter(state="calling"), _asker(request), "chain__division_code")
     return [_call(s) for s in rows.select_related("post", "chain__warning", "chain__site").order_by("deadline")[:200]]
 

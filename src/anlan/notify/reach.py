@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
@@ -49,6 +49,7 @@ def reach(warning_id: str, *, now: datetime | None = None, doors: int = 200) -> 
         "channels": _channels(warning),
         "door_list": _door_list(warning, cells, doors),
         "chain": chain_view(warning),
+        "acted_at": _acted_at(warning),
     }
 
 
@@ -95,11 +96,11 @@ def _cells(warning: HazardWarning, now: datetime) -> list[dict[str, Any]]:
 def _heard(warning: HazardWarning, homes: list[tuple[str, float, float]]) -> set[str]:
     """Households within the reach of a loudspeaker or siren that plays this warning (a failed one does not)."""
     notices = Notice.objects.filter(warning=warning, recipient__startswith="device-", state__in=("sent", "queued", "sending"))
-    devices = Device.objects.filter(pk__in=notices.values("recipient"), enabled=True, lon__isnull=False, lat__isnull=False)
+    devices = Device.objects.filter(pk__in=notices.values("recipient"), enabled=True, lon__isnull=False, lat__isnull=False, reach_m__gt=0)
     lon, lat = np.array([h[1] for h in homes]), np.array([h[2] for h in homes])
     heard = np.zeros(len(homes), bool)
     for x, y, reach_m in devices.values_list("lon", "lat", "reach_m") if homes else []:
-        heard |= np.asarray(distance_m(lon, lat, x, y)) <= (reach_m or 0.0)
+        heard |= np.asarray(distance_m(lon, lat, x, y)) <= reach_m
     return {homes[i][0] for i in np.flatnonzero(heard)}
 
 
@@ -120,10 +121,18 @@ def _buildings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "name": name,
             "inspector": next((c["inspector"] for c in found if c["inspector"]), ""),
+            "lon": sum(c["lon"] for c in found) / len(found),
+            "lat": sum(c["lat"] for c in found) / len(found),
             "cells": [{k: c[k] for k in keys} for c in found],
         }
         for name, found in grouped.items()
     ]
+
+
+def _acted_at(warning: HazardWarning) -> list[str | None]:
+    """When each household was first known to be out, oldest first: the curve of people out."""
+    rows = Receipt.objects.filter(warning=warning, fact="acted", notice__recipient__startswith="household-")
+    return [iso(at) for at in sorted(rows.values_list("notice__recipient").annotate(at=Min("at")).values_list("at", flat=True))]
 
 
 def _channels(warning: HazardWarning) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
@@ -12,8 +13,8 @@ from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..issue.models import HazardWarning
 from ..register.scope import Asker, scoped
-from . import service
-from .doors import doors_of
+from . import doors, service
+from .knocks import doors_of
 from .models import Incident, Task
 from .stage import OPEN
 from .tasks import of_person
@@ -26,6 +27,14 @@ class TextIn(Schema):
     """What was done, or why not."""
 
     text: str = ""
+
+
+class DoorIn(Schema):
+    """What was found at a door: ``acted``, ``confirmed`` or ``absent``."""
+
+    answer: str
+    text: str = ""
+    said_at: datetime | None = None  # by the phone's clock; tells a repeat of the same answer from a second visit
 
 
 class ReviewIn(Schema):
@@ -152,6 +161,18 @@ def add_task(request: HttpRequest, incident_id: str, given: TaskIn) -> dict[str,
     """Right ``command``."""
     task = service.send_task(incident_id, given.post, given.title, given.minutes, _asker(request), title_en=given.title_en)
     return task_row(_loaded(task.id))
+
+
+@router.get("/doors", summary="Doors the asker must knock at, one list per warning in force")
+def my_doors(request: HttpRequest) -> list[dict[str, Any]]:
+    """Households of the asker's own grids (of their area when they have no grid), with what is known of each."""
+    return doors.doors_of(_asker(request))
+
+
+@router.post("/doors/{notice_id}", summary="What was found at a door: acted, confirmed or absent")
+def door_visit(request: HttpRequest, notice_id: str, given: DoorIn) -> dict[str, Any]:
+    """Right ``respond``; the newest visit counts."""
+    return {"notice": doors.visit(notice_id, _asker(request), given.answer, given.text, said_at=given.said_at).id, "answer": given.answer}
 
 
 @router.get("/tasks", summary="Tasks by what runs out first: ?mine=1&state=&incident=")

@@ -1,114 +1,108 @@
-"""Doors to knock: households that no channel and no loudspeaker reaches are given to the grid's inspector as a task.
+"""Knocking at doors: the households of a warning in force that one person must see, and what was said at each door.
 
-One task for each inspector and incident; a later version of the warning makes another one only for households that no
-such task holds yet. The task names the notices it is about in its cause, so that what is said at each door is on record.
+"Out" and "told" are facts in the receipt ledger (notify); "nobody there" is a line of the incident's timeline, which is
+append-only: the newest visit counts, none is lost.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from ..base.grade import Grade
-from ..base.ids import derived_id
+from ..base.clock import SystemClock
+from ..base.errors import AnlanError, FieldError
+from ..engines.outbox import acting
 from ..issue.models import HazardWarning
+from ..notify import service as notify
 from ..notify.models import Notice
-from ..notify.reach import unreached
-from ..register.models import Household, Post
-from ..register.service import Answerer
-from .models import Incident, Task
-from .stage import taker
-from .tasks import ladder_of, send
+from ..register.models import Household
+from ..register.scope import Asker, scoped
+from .models import Incident, TimelineEntry
 
-ITEM = "knock"
-# working defaults, for the bureau to replace: red within the quarter hour of a night call-out, then doubled; blue sends nobody
-MINUTES: dict[Grade, float] = {Grade.RED: 15, Grade.ORANGE: 30, Grade.YELLOW: 60}
-NAMED = 3  # doors named in the title
-MOST = 200  # households in one task
+ANSWERS = ("acted", "confirmed", "absent")
+ABSENT = "respond.door.absent"
+MOST = 500  # doors of one list
 
 
-def send_knocks(incident: Incident, warning: HazardWarning, now: datetime) -> list[Task]:
-    """The door-knock tasks of a warning (idempotent), nearest and frail households first; none for blue."""
-    minutes = MINUTES.get(Grade(warning.grade))
-    if minutes is None:
-        return []
-    held = _held(incident)
-    homes = [c for c in unreached(warning.id) if c["id"] not in held]
-    tasks = []
-    for who, doors in _by_inspector(incident, homes):
-        for part in range(0, len(doors), MOST):
-            tasks.append(_task(incident, warning, who, doors[part : part + MOST], now, minutes))
-    return [send(task) for task in tasks]
+def doors_of(asker: Asker) -> list[dict[str, Any]]:
+    """One list per warning in force in the asker's area: the doors of their own grids, all doors there when they have no grid."""
+    warnings = scoped(HazardWarning.objects.filter(state="issued"), asker).exclude(kind="lift").select_related("site").order_by("-grade")
+    found = (_list(w, asker) for w in warnings[:20])
+    return [row for row in found if row["doors"]]
 
 
-def _held(incident: Incident) -> set[str]:
-    """Households that a door-knock task of this incident is about already."""
-    notices = [c for cause in Task.objects.filter(incident=incident, item=ITEM).values_list("cause", flat=True) for c in cause]
-    return set(Notice.objects.filter(pk__in=notices).values_list("recipient", flat=True))
-
-
-def _by_inspector(incident: Incident, homes: list[dict[str, Any]]) -> list[tuple[Answerer, list[dict[str, Any]]]]:
-    """Who knocks at which doors: the grid's inspector (or who stands in), else whoever answers for the community."""
-    ladder = ladder_of(incident)
-    posts = dict(Household.objects.filter(pk__in=[h["id"] for h in homes]).values_list("pk", "grid__inspector"))
-    found = {p.id: p for p in Post.objects.filter(pk__in={v for v in posts.values() if v}).select_related("person__substitute")}
-    out: dict[str, tuple[Answerer, list[dict[str, Any]]]] = {}
-    for home in homes:
-        post = found.get(posts.get(home["id"]) or "")
-        who = (_inspector(post) if post else None) or taker(ladder, "community") or taker(ladder, "site")
-        if who is not None:
-            out.setdefault(who.post_id, (who, []))[1].append(home)
-    return list(out.values())
-
-
-def _inspector(post: Post) -> Answerer | None:
-    person = post.person
-    if person is not None and person.on_leave:
-        person = person.substitute
-    if person is None:
-        return None
-    return Answerer("", post.id, post.name, "site", 0, post.division_code, person.id, person.name, person.phone, person.email)
-
-
-def _task(incident: Incident, warning: HazardWarning, who: Answerer, doors: list[dict[str, Any]], now: datetime, minutes: float) -> Task:
-    names = [f"{d['building']} {d['door']}" for d in doors]
-    people = sum(d["people"] for d in doors)
-    more = len(names) > NAMED
-    shown = "、".join(names[:NAMED])
-    return Task(
-        id=derived_id("task", incident.id, ITEM, who.post_id, *sorted(d["id"] for d in doors)),
-        incident=incident,
-        division_code=incident.division_code,
-        title=f"敲门通知 {len(doors)} 户 {people} 人（无渠道可达）：{shown}{'等' if more else ''}",
-        title_en=f"Knock at {len(doors)} doors, {people} people, whom nothing reaches: {', '.join(names[:NAMED])}{' …' if more else ''}",
-        post_id=who.post_id,
-        person_id=who.person_id,
-        level=who.level,
-        item=ITEM,
-        sent_at=now,
-        due_at=now + timedelta(minutes=minutes),
-        cause=[warning.id, *(d["notice"] for d in doors)],
-        lon=doors[0]["lon"],
-        lat=doors[0]["lat"],
+def _list(warning: HazardWarning, asker: Asker) -> dict[str, Any]:
+    notices: dict[str, dict[str, Any]] = {}
+    rows = Notice.objects.filter(warning=warning, recipient__startswith="household-").values_list("id", "recipient", "state", "reached")
+    for pk, home, state, reached in rows.order_by("id"):
+        known = notices.setdefault(home, {"notice": pk, "reached": 0, "unreachable": True})
+        known["reached"] = max(known["reached"], reached)
+        if state != "unreachable":
+            known |= {"notice": pk, "unreachable": False}
+    homes = scoped(Household.objects.filter(pk__in=list(notices)), asker)
+    own = homes.filter(grid__inspector__person_id=asker.person_id)
+    mine = own.exists()
+    absent = dict(
+        TimelineEntry.objects.filter(kind__startswith=ABSENT, subject__in=[n["notice"] for n in notices.values()])
+        .order_by("at")
+        .values_list("subject", "at")
     )
-
-
-def doors_of(task: Task) -> list[dict[str, Any]]:
-    """The doors of a door-knock task and what was said at each so far (fact 3: told, 4: moved)."""
-    notices = {n.recipient: n for n in Notice.objects.filter(pk__in=[c for c in task.cause if c.startswith("note-")])}
-    homes = Household.objects.filter(pk__in=list(notices)).order_by("building", "door")
-    return [
-        {
-            "id": h.id,
-            "notice": notices[h.id].id,
-            "building": h.building,
-            "door": h.door,
-            "people": h.people,
-            "needs_help": h.needs_help,
-            "phone": h.phone,
-            "lon": h.lon,
-            "lat": h.lat,
-            "fact": notices[h.id].reached,
-        }
-        for h in homes
+    names = ("id", "building", "door", "people", "needs_help", "lon", "lat")
+    doors = [
+        {**row, **notices[row["id"]], "absent_at": absent.get(notices[row["id"]]["notice"])}
+        for row in (own if mine else homes).order_by("building", "door", "id").values(*names)[:MOST]
     ]
+    return {
+        "warning": warning.id,
+        "grade": warning.grade,
+        "title": warning.title,
+        "title_en": warning.title_en,
+        "instruction": warning.instruction,
+        "instruction_en": warning.instruction_en,
+        "own": mine,
+        "doors": doors,
+    }
+
+
+def visit(
+    notice_id: str, asker: Asker, answer: str, text: str = "", *, said_at: datetime | None = None, now: datetime | None = None
+) -> Notice:
+    """What was found at a door: ``acted`` (they are out), ``confirmed`` (they know) or ``absent`` (nobody there); right ``respond``.
+
+    `said_at` (UTC) is when it was said: the same answer sent again after a broken line is one visit.
+
+    Raises a FieldError for another answer, ``respond.not_found`` when there is no such household notice in the asker's area.
+    """
+    when = now or SystemClock().now()
+    if answer not in ANSWERS:
+        raise FieldError("answer", answer, f"应为 {'、'.join(ANSWERS)} 之一", f"must be one of {', '.join(ANSWERS)}")
+    notice = scoped(Notice.objects.select_related("warning"), asker).filter(pk=notice_id, recipient__startswith="household-").first()
+    if notice is None:
+        raise AnlanError("respond.not_found", f"没有这一户的通知 {notice_id}", f"no household notice {notice_id}")
+    asker.demand("respond", notice.division_code)
+    if answer == "acted":
+        return notify.act(notice_id, asker, text, now=when)
+    if answer == "confirmed":
+        return notify.confirm(notice_id, asker, text, now=when)
+    _absent(notice, asker, text, when, said_at or when)
+    return notice
+
+
+def _absent(notice: Notice, asker: Asker, text: str, when: datetime, said_at: datetime) -> None:
+    incident = Incident.objects.filter(warning_series=notice.warning.series).order_by("-opened_at").first()
+    if incident is None:
+        raise AnlanError("respond.not_found", "这条预警没有事件可记", "this warning has no incident to write into")
+    home = Household.objects.filter(pk=notice.recipient).first()
+    where = f"{home.building} {home.door}" if home else notice.recipient
+    note = f"：{text.strip()}" if text.strip() else ""
+    with acting(asker.person_id):
+        entry = TimelineEntry(
+            incident=incident,
+            at=when,
+            kind=f"{ABSENT}:{int(said_at.timestamp())}",
+            subject=notice.id,
+            actor=asker.person_id,
+            zh=f"敲门无人应：{where}{note}",
+            en=f"Nobody at the door: {where}{note}",
+        )
+        TimelineEntry.objects.bulk_create([entry], ignore_conflicts=True)

@@ -17,10 +17,10 @@ from ..notify.models import Notice
 from ..register.models import Person
 from ..register.scope import Asker
 from .contract import plan_for
+from .knocks import send_knocks
 from .models import Incident, Task, TimelineEntry
 from .stage import incident_title, tasks_due
 from .tasks import accept, chase_late, done, ladder_of, open_incident, refuse, send_draft, send_task, waiting
-from .doors import send_knocks
 from .timeline import TOLD, tell, tell_event, tell_past
 
 __all__ = ["accept", "close", "done", "refuse", "send_task"]

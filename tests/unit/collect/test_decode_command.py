@@ -96,9 +96,7 @@ def test_options_reach_the_codec() -> None:
 
 
 def test_it_starts_without_the_heavy_libraries() -> None:
-    script = (
-        "import sys, anlan.cli; anlan.cli.main(['decode', 'sl651']); print(sorted({'django','numba','psycopg'} & set(sys.modules)))"
-    )
+    script = "import sys, anlan.cli; anlan.cli.main(['decode', 'sl651']); print(sorted({'django','numba','psycopg'} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], input=b"", capture_output=True, env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
     )

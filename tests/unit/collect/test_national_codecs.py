@@ -436,3 +436,71 @@ def test_hj212_much_garbage_costs_little(data: bytes) -> None:
         stream.feed(data[k : k + 4096])
     stream.end()
     assert time.process_time() - start < 6
+
+
+def rows_of(said: list[Message | Broken]) -> list[tuple[Any, ...]]:
+    samples = [s for m in said if isinstance(m, Message) for s in m.samples]
+    return sorted((s.station, s.key, s.quantity, s.unit, s.time_ms, s.value, s.quality) for s in samples)
+
+
+REPORTS = {
+    "sl651": [
+        codec("sl651").encode(
+            {**REPORT, "function": f, "observe_time": t, "elements": [{"id": "F4", "values": [0.1 * k for k in range(12)]}, *e]}
+        )
+        for f in ("30", "34", "37")
+        for t in ("2026-07-01T11:05:00+08:00", "2026-07-01T12:00:00+08:00", "2024-02-29T23:59:00+08:00")
+        for e in (
+            [{"name": "Z", "value": -1.25}, {"name": "VT", "value": None}, {"id": "F5", "values": [None, 2.5, 655.34] * 4}],
+            [{"name": "Z", "value": 9999.999}, {"name": "GN", "value": 3}, {"id": "45", "hex": "80000003"}, {"name": "AI", "value": 21.3}],
+            [{"name": "DT", "value": 1.3}, {"id": "FF10", "value": 5}],
+            [{"name": "UC", "value": 5}, {"name": "PH", "value": 7.21, "time": "2026-07-01T11:30:00+08:00"}],
+        )
+    ],
+    "hj212": [
+        codec("hj212").encode({"QN": q, "ST": st_, "CN": cn, "MN": "M1", "Flag": "5", "cp": {"DataTime": "20260701120000"}, "factors": f})
+        for q in ("20260701120000123", "1617936069734", "")
+        for st_ in ("22", "32")
+        for cn in ("2011", "2061", "2041")
+        for f in (
+            {"a21026": {"Rtd": "0.1", "Flag": "N"}, "w01018": {"Rtd": "-25.4", "Flag": "D"}, "xx": {"Rtd": "7", "Flag": "?"}},
+            {"a34004": {"Min": "1", "Avg": "2", "Max": "", "Cou": "3.5", "ZsAvg": "4", "Flag": "t", "EFlag": "A1"}},
+            {"w00000": {"Rtd": "1.5e3"}, "SB1": {"RT": "1.5"}, "w01010": {"Rtd": "123456789012345678"}},
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+@given(seed=st.integers(0, 1 << 32))
+@settings(max_examples=60, deadline=None)
+def test_columns_are_the_readings_of_the_stream(name: str, seed: int) -> None:
+    dice = random.Random(seed)
+    frames = REPORTS[name] * 2 + [bytes_of(s["frame"]) for n, s in SAMPLES if n == name]
+    chosen = dice.choices(frames, k=12)
+    for k in range(len(chosen)):
+        if dice.random() < 0.2:  # a broken one, a cut one, a few bytes between
+            odd = bytearray(chosen[k])
+            odd[dice.randrange(len(odd))] ^= 1 << dice.randrange(8)
+            chosen[k] = dice.choice([bytes(odd), bytes(odd[: dice.randrange(len(odd))]), b"#" + chosen[k], b"\x7e" + chosen[k] + b"\r\n"])
+    data, received = b"".join(chosen), dice.choice([0, 1_782_878_500_000])
+    slow, fast = codec(name).stream(), codec(name).stream()
+    slow.received_ms = fast.received_ms = received
+    cut = dice.randrange(len(data))
+    wanted = slow.feed(data[:cut]) + slow.feed(data[cut:])
+    parts = [fast.columns(data[:cut]), fast.columns(data[cut:])]
+    got = [
+        (c.devices[c.device[i]], *c.keys[c.key[i]], int(c.time_ms[i]), float(c.value[i]), int(c.quality[i]))
+        for c in parts
+        for i in range(len(c))
+    ]
+    assert sorted(got) == rows_of(wanted)
+    assert sum(isinstance(m, Broken) for c in parts for m in c.said) <= sum(isinstance(m, Broken) for m in wanted) + len(chosen)
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_plain_reports_go_the_fast_way(name: str) -> None:
+    frame = REPORTS[name][0]
+    columns = codec(name).stream().columns(frame * 50)
+    assert not columns.said
+    assert len(columns) == 50 * len(one(name, frame).samples)

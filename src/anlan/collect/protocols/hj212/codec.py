@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...codec import Broken, Codec, Message, Stream
+from ...codec import Broken, Codec, Columns, Message, Stream
 from . import encode
 from .frame import Frame, Garbage, Splitter, build
 from .readings import Bad, parameters, samples, when, words
@@ -41,8 +41,9 @@ class Hj212Stream(Stream):
     """One connection: unread bytes and unfinished sets of packets."""
 
     def __init__(self, options: dict[str, Any]):
-        self._split = Splitter(bool(options.get("lenient_crc", False)))
-        self._units: dict[str, str] = dict(options.get("units") or {})
+        self.lenient = bool(options.get("lenient_crc", False))
+        self._split = Splitter(self.lenient)
+        self.units: dict[str, str] = dict(options.get("units") or {})
         self._login = bool(options.get("login", True))
         self._sets: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
 
@@ -53,6 +54,17 @@ class Hj212Stream(Stream):
     def flush(self) -> list[Message | Broken]:
         """What is left of a line or a connection."""
         return [self._one(found) for found in self._split.flush()]
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; data by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes held that are no whole frame yet."""
+        return self._split.waiting
 
     def end(self) -> list[Message | Broken]:
         """What is left; packets of unfinished sets are counted as broken."""
@@ -79,7 +91,7 @@ class Hj212Stream(Stream):
         if "PNUM" in fields and fields["PNUM"] > 1 and not self._whole(message):
             return message
         try:
-            message.samples = samples(fields, command, self._units)
+            message.samples = samples(fields, command, self.units)
         except Bad:
             if command in COMMANDS:
                 raise
