@@ -65,6 +65,45 @@ _ROWS = (
     Setting("SEAL_AFTER_S", float, 600.0, "整点过后多少秒封存该小时", "seconds after the full hour until an hour of readings is sealed"),
     Setting("RETAIN_DAYS", float, 0.0, "读数保留天数；0 为永久", "days that sealed readings are kept; 0 for ever"),
     Setting("FUTURE_S", float, 300.0, "读数时间最多超前秒数", "how far ahead of the clock a reading may be, seconds"),
+    Setting(
+        "DISK_MIN_GB",
+        float,
+        1.0,
+        "数据盘剩余低于此 GB 时，网关不再接收读数（不确认，设备重发）；0 关闭",
+        "free GB on the data disk below which the gateway takes no readings (not answered, devices resend); 0: off",
+    ),
+    Setting(
+        "HUNG_S",
+        float,
+        30.0,
+        "进程无心跳（引擎不应答）多少秒后强制重启；0 关闭",
+        "seconds without a heartbeat (engines: an answer) after which a process is killed and started again; 0: never",
+    ),
+    Setting(
+        "CLOCK_STEP_S", float, 5.0, "时钟跳变多少秒起提示值班人员", "a step of the machine's clock from which people are told, seconds"
+    ),
+    Setting(
+        "CLOCK_TRUST_S",
+        float,
+        3600.0,
+        "时钟回拨后，仍按原时间走多少秒再采信新时间",
+        "seconds that readings' window and ticks go on by the old time after the clock was set back, before the new one is believed",
+    ),
+    Setting(
+        "OUTBOX_DAYS",
+        float,
+        90.0,
+        "已派发事件保留天数（台账引用的永久保留）；0 为永久",
+        "days that dispatched events are kept (those that records show stay); 0: for ever",
+    ),
+    Setting("LETTER_DAYS", float, 365.0, "死信保留天数；0 为永久", "days that dead letters are kept; 0: for ever"),
+    Setting(
+        "AUDIT_YEARS",
+        float,
+        10.0,
+        "审计记录在库年数，之后先导出到 archive/ 再删除；0 为永久",
+        "years that audit entries stay in the database; then they are exported to archive/ and removed; 0: for ever",
+    ),
     Setting("PAST_DAYS", float, 3650.0, "读数时间最多滞后天数", "how old a reading may be, days"),
     Setting("SECRET_KEY", str, "", "网页签名密钥；空则在数据目录生成", "web signing key; empty makes one in the data folder"),
     Setting("BASEMAP_URL", str, "", "外部底图瓦片地址模板；空为全离线", "tile URL template of an external base map; empty stays offline"),
@@ -79,6 +118,13 @@ _ROWS = (
         "our organisation's identifier in CAP messages (mail-like, a domain name or an OID)",
     ),
     Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
+    Setting(
+        "CLOCK_SHIFT",
+        str,
+        "",
+        "测试用：内容为毫秒数的文件，加到机器时钟上",
+        "for tests: a file with milliseconds that are added to the machine's clock",
+    ),
     Setting("LOG_LEVEL", str, "info", "日志级别", "log level"),
 )
 SETTINGS = {row.name: row for row in _ROWS}

@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..base.errors import FieldError
 from ..base.plugin import scan
 
@@ -66,6 +69,59 @@ class Broken:
     answer: bytes = b""
 
 
+@dataclass(slots=True)
+class Columns:
+    """Readings as columns: row i is of ``devices[device[i]]`` under ``keys[key[i]]`` (key, quantity, unit of `Sample`).
+
+    `said` are the messages and broken bytes that did not go the fast way (their readings are in the rows too).
+    """
+
+    devices: list[str]
+    keys: list[tuple[str, str, str]]
+    device: NDArray[np.int32]
+    key: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.uint8]
+    said: list[Message | Broken] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    @classmethod
+    def of(cls, said: list[Message | Broken]) -> Columns:
+        """The readings of messages."""
+        devices: dict[str, int] = {}
+        keys: dict[tuple[str, str, str], int] = {}
+        samples = [sample for one in said if isinstance(one, Message) for sample in one.samples]
+        return cls(
+            device=np.array([devices.setdefault(s.station, len(devices)) for s in samples], np.int32),
+            key=np.array([keys.setdefault((s.key, s.quantity, s.unit), len(keys)) for s in samples], np.int32),
+            time_ms=np.array([s.time_ms for s in samples], np.int64),
+            value=np.array([s.value for s in samples], np.float64),
+            quality=np.array([s.quality for s in samples], np.uint8),
+            devices=list(devices),
+            keys=list(keys),
+            said=said,
+        )
+
+    def joined(self, other: Columns) -> Columns:
+        """These rows, then the other's."""
+        if not len(other):
+            self.said += other.said
+            return self
+        return Columns(
+            self.devices + other.devices,
+            self.keys + other.keys,
+            np.concatenate([self.device, other.device + len(self.devices)]).astype(np.int32),
+            np.concatenate([self.key, other.key + len(self.keys)]).astype(np.int32),
+            np.concatenate([self.time_ms, other.time_ms]),
+            np.concatenate([self.value, other.value]),
+            np.concatenate([self.quality, other.quality]),
+            self.said + other.said,
+        )
+
+
 class Stream(ABC):
     """What one connection (or one file) has said so far; holds the unread rest and unfinished sub-packages.
 
@@ -86,6 +142,10 @@ class Stream(ABC):
     def end(self) -> list[Message | Broken]:
         """The connection is over: what is left of it (an unfinished message is `Broken`)."""
         return self.flush()
+
+    def columns(self, data: bytes) -> Columns:
+        """`feed` for bulk: the same readings as columns; protocols with a compiled way override it."""
+        return Columns.of(self.feed(data))
 
 
 class Codec(ABC):

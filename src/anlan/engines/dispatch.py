@@ -202,6 +202,7 @@ class Dispatcher:
     def __init__(self, database_url: str = ""):
         self.url = database_url or str(conf.get("DATABASE_URL"))
         self.active = False
+        self.standby = False  # another desk is the active one
         self._stopping = threading.Event()
         self._failing: Failing | None = None
         self._later: deque[Event] = deque()  # events that their urgent handlers had, and the others not yet
@@ -235,6 +236,7 @@ class Dispatcher:
                 row = listener.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone()
                 if row and row[0]:
                     self._begin()
+                self.standby = not self.active
             fresh = _heard(listener, 0.0 if self._later or self._behind else LOOK_S)
             if self.active:
                 self._take(fresh)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from anlan.base.errors import FieldError
 from anlan.base.quantity import quantity
-from anlan.collect.codec import Broken, Message, codec
+from anlan.collect.codec import Broken, Columns, Message, codec
 
 FOLDER = Path(__file__).parents[3] / "src/anlan/collect/protocols"
 NAMES = ("jt808", "gb26875")
@@ -57,7 +57,7 @@ def test_shared_frames(name: str, shared: Path) -> None:
         stream = codec(name).stream()
         said: list[Message | Broken] = []
         for frame in frames:
-            said = stream.feed(bytes.fromhex(frame)) + stream.end()
+            said = stream.feed(bytes.fromhex(frame)) + stream.flush()
         good = bool(said) and all(isinstance(m, Message) for m in said)
         assert good == (row["expected"] != "reject"), (row["source"], said)
         if good and "serial" in row["expected"]:
@@ -261,6 +261,53 @@ def test_jt808_encode_names_what_is_wrong(message: dict[str, Any], field: str) -
     with pytest.raises(FieldError) as error:
         codec("jt808").encode(message)
     assert error.value.facts["field"] == field
+
+
+def rows_of(columns: Columns) -> list[tuple[Any, ...]]:
+    return sorted(
+        (columns.devices[d], *columns.keys[k], t, v, q)
+        for d, k, t, v, q in zip(
+            columns.device, columns.key, columns.time_ms.tolist(), columns.value.tolist(), columns.quality.tolist(), strict=True
+        )
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=st.integers(0, 1 << 32), every=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_columns_say_what_the_stream_says(name: str, seed: int, every: bool) -> None:
+    dice = random.Random(seed)
+    pool = [bytes.fromhex(s["frame"]) for n, s in SAMPLES if n == name]
+    if name == "jt808":
+        frames = [f for f in pool if f[1:3] == b"\2\0"] * 4 + pool
+        frames += [codec(name).encode({"name": "position", "phone": str(dice.getrandbits(30)), **random_place(dice)}) for _ in range(10)]
+    else:
+        frames = pool + [f for f in pool if f[27] in (1, 2, 3, 21)] * 3
+    data = bytearray(b"".join(dice.choices(frames, k=30)))
+    for _ in range(dice.choice((0, 0, 3))):
+        data[dice.randrange(len(data))] = dice.choice((0x7E, 0x7D, 0x40, 0x23, dice.randrange(256)))
+    options = {"every_alarm": every}
+    slow, fast = codec(name).stream(options), codec(name).stream(options)
+    want: list[tuple[Any, ...]] = []
+    got: list[tuple[Any, ...]] = []
+    at = 0
+    while at < len(data):
+        n = dice.randint(1, len(data))
+        piece = bytes(data[at : at + n])
+        want += rows_of(Columns.of(slow.feed(piece)))
+        got += rows_of(fast.columns(piece))
+        at += n
+    assert got == want
+
+
+def random_place(dice: random.Random) -> dict[str, Any]:
+    items = {"mileage_km": 1.5, "fuel_l": 3.2, "recorder_speed_kmh": 7.7, "signal": 9, "satellites": 4, "cabin_temperature_c": -3}
+    chosen = {k: v for k, v in items.items() if dice.random() < 0.6}
+    status = dice.getrandbits(32) & ~12
+    extra = {"e1": "00", "01": "ffff"} if dice.random() < 0.3 else {}
+    day = f"20{dice.randrange(100):02}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}T07:08:09+08:00"
+    more = {"alarm": dice.getrandbits(32), "status": status, "latitude": dice.randrange(-95, 95), "time": dice.choice((day, day, None))}
+    return place(**more, **chosen, extra=extra)
 
 
 # GB/T 26875.3 ----------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ export function more(method, path, q, body, emit) {
   if ((m = /^\/ledgers\/(\w+)\/([^/]+)$/.exec(path))) return method === 'PATCH' && body.name === '' ? [400, { code: 'web.bad_fields', zh: '有错', en: 'wrong', fields: { name: { zh: '不能为空', en: 'must not be empty' } } }] : { ledger: ledgers[0], row: ledgerRows.find((r) => r.id === m[2]) ?? ledgerRows[0] }
   if ((m = /^\/ledgers\/(\w+)$/.exec(path))) { const page = Number(q.get('page') ?? 1); const hit = ledgerRows.filter((r) => !q.get('q') || r.name.includes(q.get('q'))); return { rows: hit.slice((page - 1) * 50, page * 50), total: hit.length, page, size: 50 } }
   if (path === '/system/health') return health()
+  if (path === '/system/conditions') return { conditions: [] }
   if (path === '/letters') return letters
   if (/^\/letters\//.test(path)) { letters.shift(); return {} }
   if (path === '/calls') return calls()

@@ -154,6 +154,8 @@ class HttpPush(Transport):
         headers = dict(scope["headers"])
         device = await self._who(headers.get(b"authorization", b""), address)
         body = await self._body(headers, receive, device)
+        if self.front.problem:
+            raise Refused(503, Fault("collect.disk_full"), retry_s=30)
         if self.front.framer.full or self.front.stopping:
             raise Refused(503, retry_s=2)
         waiter = _Waiter()

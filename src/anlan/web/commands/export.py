@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from ...base.clock import to_ms
+from ...base.clock import SystemClock, from_ms, to_ms
 from ...base.errors import FieldError
 from ...base.quantity import BY_NUMBER
 
 HELP = ("导出读数、通知、预警", "export readings, notices or warnings as lines of JSON")
 FOR_EVER_MS = 1 << 60
+AGO = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LEDGERS = {"notices": ("notify", "Notice", "created_at"), "warnings": ("issue", "HazardWarning", "issued_at")}
 
 
@@ -24,8 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """``readings|notices|warnings --data DIR --since T [--until T] --ndjson``."""
     parser.add_argument("what", choices=["readings", *LEDGERS])
     parser.add_argument("--data", type=Path, default=None, help="数据目录 · data folder (default ANLAN_DATA)")
-    parser.add_argument("--since", default="", help="起始时间 ISO 8601 · from this time (default: the beginning)")
-    parser.add_argument("--until", default="", help="截止时间 ISO 8601 · to this time (default: the end)")
+    parser.add_argument("--since", default="", help="起始时间 · from this time: ISO 8601, UTC milliseconds, or 90s 10m 2h 7d ago")
+    parser.add_argument("--until", default="", help="截止时间 · to this time, in the same forms (default: the end)")
     parser.add_argument("--ndjson", action="store_true", help="每行一个 JSON（默认）· one JSON object a line (always so)")
 
 
@@ -46,14 +48,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def when(field: str, text: str) -> datetime | None:
-    """A time of the command line as aware UTC (without a zone it is UTC); FieldError says the form."""
+    """A time of the command line as aware UTC: ISO 8601 (without a zone it is UTC), milliseconds since 1970, or so long ago (``10m``).
+
+    None where nothing was given; FieldError says the forms.
+    """
     if not text:
         return None
+    ago = re.fullmatch(r"-?(\d{1,6})([smhd])", text.strip())
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        if ago:
+            return SystemClock().now() - timedelta(**{AGO[ago[2]]: int(ago[1])})
+        if re.fullmatch(r"\d{11,14}", text.strip()):
+            return from_ms(int(text))
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
         raise FieldError(
-            field, text, "应为 ISO 8601 时间，如 2026-11-23T08:00:00Z", "use an ISO 8601 time such as 2026-11-23T08:00:00Z"
+            field,
+            text,
+            "应为 ISO 8601 时间（2026-11-23T08:00:00Z）、UTC 毫秒数，或多久以前（90s、10m、2h、7d）",
+            "use an ISO 8601 time (2026-11-23T08:00:00Z), UTC milliseconds, or how long ago (90s, 10m, 2h, 7d)",
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

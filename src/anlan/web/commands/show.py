@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ HELP = ("按编号查看任何记录及其来由", "show any record by its id, w
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """``ID [--data DIR] [--json]``."""
-    parser.add_argument("id", help="find-… warn-… read-… 等 · any record's id")
+    parser.add_argument("id", help="find-… warn-… read-… 等 · any record's id, or a step of the demo such as haz-…:ordered")
     parser.add_argument("--data", type=Path, default=None, help="数据目录 · data folder (default ANLAN_DATA)")
     parser.add_argument("--json", action="store_true", help="单行 JSON · one line of JSON")
 
@@ -30,7 +31,10 @@ def run(args: argparse.Namespace) -> int:
     from ...engines.attach import database_of
 
     with database_of(args.data) as url:
-        found = reading(url, args.id) if kind_of(args.id) == "read" else record(url, args.id)
+        record_id, _, moment = args.id.partition(":")
+        found = reading(url, record_id) if kind_of(record_id) == "read" else record(url, record_id)
+        if moment:
+            found = {**found, "moment": happened(url, record_id, moment)}
     option = 0 if args.json else orjson.OPT_INDENT_2
     sys.stdout.buffer.write(orjson.dumps(found, option=option | orjson.OPT_APPEND_NEWLINE, default=str))
     return 0
@@ -76,6 +80,20 @@ def reading(url: str, record_id: str) -> dict[str, Any]:
         "quality": int(rows.quality[0]),
         "cause": [],
     }
+
+
+def happened(url: str, record_id: str, moment: str) -> list[dict[str, Any]]:
+    """The events of a record that carry this word (in their type or payload), oldest first; empty when none does."""
+    import psycopg
+
+    query = "select type, payload, cause, created_at from engines_outbox where subject = %s order by id"
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(query, (record_id,)).fetchall()
+    return [
+        {"type": kind, "at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"), "payload": payload, "cause": cause}
+        for kind, payload, cause, at in rows
+        if kind.endswith(f".{moment}") or moment in payload.values()
+    ]
 
 
 def record(url: str, record_id: str) -> dict[str, Any]:

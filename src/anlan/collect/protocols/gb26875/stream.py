@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import struct
 from dataclasses import dataclass
 from typing import Any
 
-from ...codec import Broken, Message, Stream
+from ...codec import Broken, Columns, Message, Stream
 from .._layout import LayoutError, Reader
 from . import names as n
 from .profile import Profile, profile
 from .samples import of_unit
-from .units import read_unit, time_of
+from .units import read_unit, time_bytes, time_of
 
 PROTOCOL = "gb26875"
 START, END = b"@@", b"##"
@@ -45,9 +46,12 @@ def frame_of(head: Head, unit: bytes = b"") -> bytes:
     return data + bytes((sum(data[2:]) & 0xFF,)) + END
 
 
-def reply(head: Head, command: int) -> bytes:
-    """Confirmation (3) or denial (6) of a frame: its serial and time, the addresses swapped, an empty unit."""
-    return frame_of(Head(head.serial, head.main, head.user, head.time, head.target, head.source, 0, command))
+def reply(head: Head, command: int, now_ms: int = 0) -> bytes:
+    """Confirmation (3) or denial (6) of a frame: its serial, the addresses swapped, an empty unit, time `now_ms` (0: the frame's own)."""
+    time = head.time
+    if now_ms:
+        time = time_bytes(dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC).isoformat(), "time")
+    return frame_of(Head(head.serial, head.main, head.user, time, head.target, head.source, 0, command))
 
 
 class GbStream(Stream):
@@ -62,9 +66,20 @@ class GbStream(Stream):
         self._held += data
         return self._cut(False)
 
-    def end(self) -> list[Message | Broken]:
+    def flush(self) -> list[Message | Broken]:
         """See `Stream`."""
         return self._cut(True)
+
+    @property
+    def holds(self) -> bool:
+        """Whether bytes wait for the rest of their frame."""
+        return bool(self._held)
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; part states by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
 
     def _cut(self, over: bool) -> list[Message | Broken]:
         out: list[Message | Broken] = []
@@ -111,10 +126,10 @@ class GbStream(Stream):
         head = head_of(raw)
         computed = sum(raw[2:-3]) & 0xFF
         if computed != raw[-3]:
-            answer = reply(head, 6) if head.command == 2 else b""
+            answer = reply(head, 6, self.received_ms) if head.command == 2 else b""
             return Broken(PROTOCOL, "bad_checksum", f"sum {raw[-3]:02X}, computed {computed:02X}", raw, answer)
         fields = self._header(head)
-        answer = reply(head, 3) if head.command == 2 else b""
+        answer = reply(head, 3, self.received_ms) if head.command == 2 else b""
         try:
             if head.length:
                 read_unit(Reader(raw[27:-3], "little", 0, {"analogs": self.profile.analogs}), fields, self.profile.short_units)

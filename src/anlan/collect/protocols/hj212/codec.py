@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
-from ...codec import Broken, Codec, Message, Stream
+from ...codec import Broken, Codec, Columns, Message, Stream
 from . import encode
 from .frame import Frame, Garbage, Splitter, build
-from .readings import Bad, parameters, samples, when
+from .readings import Bad, parameters, samples, when, words
 from .tables import COMMANDS, EXE_RETURNS, QN_RETURNS, SYSTEMS
 
 MOST_SETS, MOST_PARTS = 8, 4096  # unfinished sets of packets, and packets in one set, that a connection may hold
@@ -42,8 +41,9 @@ class Hj212Stream(Stream):
     """One connection: unread bytes and unfinished sets of packets."""
 
     def __init__(self, options: dict[str, Any]):
-        self._split = Splitter(bool(options.get("lenient_crc", False)))
-        self._units: dict[str, str] = dict(options.get("units") or {})
+        self.lenient = bool(options.get("lenient_crc", False))
+        self._split = Splitter(self.lenient)
+        self.units: dict[str, str] = dict(options.get("units") or {})
         self._login = bool(options.get("login", True))
         self._sets: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
 
@@ -54,6 +54,17 @@ class Hj212Stream(Stream):
     def flush(self) -> list[Message | Broken]:
         """What is left of a line or a connection."""
         return [self._one(found) for found in self._split.flush()]
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; data by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes held that are no whole frame yet."""
+        return self._split.waiting
 
     def end(self) -> list[Message | Broken]:
         """What is left; packets of unfinished sets are counted as broken."""
@@ -80,11 +91,11 @@ class Hj212Stream(Stream):
         if "PNUM" in fields and fields["PNUM"] > 1 and not self._whole(message):
             return message
         try:
-            message.samples = samples(fields, command, self._units)
+            message.samples = samples(fields, command, self.units)
         except Bad:
             if command in COMMANDS:
                 raise
-            fields["raw"] = frame.segment.decode("gb18030", "replace")
+            fields["raw"] = words(frame.segment)
         _explain(fields)
         message.answer = self._answer(fields, command)
         return message
@@ -196,8 +207,3 @@ def _flag(fields: dict[str, Any]) -> None:
             fields[key] = int(fields[key])
         if fields["PNUM"] > MOST_PARTS or (fields["PNUM"] and not 1 <= fields["PNO"] <= fields["PNUM"]):
             raise Bad(f"packet {fields['PNO']} of {fields['PNUM']} · 包号错")
-
-
-def now_digits(time: datetime) -> str:
-    """A QN: seventeen digits of Beijing time."""
-    return time.strftime("%Y%m%d%H%M%S") + f"{time.microsecond // 1000:03d}"

@@ -60,6 +60,8 @@ def digits(value: Any, name: str, milliseconds: bool = False) -> str:
 def segment(message: dict[str, Any], rows: list[str]) -> bytes:
     """The data segment around the items of its CP."""
     head = []
+    if not message.get("CN") and message.get("name"):
+        message = {**message, "CN": str(message["name"]).split()[0]}
     if message.get("QN") or message.get("time"):
         head.append(f"QN={message.get('QN') or digits(message['time'], 'time', True)}")
     for key in ("ST", "CN", "PW", "MN"):

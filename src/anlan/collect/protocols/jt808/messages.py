@@ -240,4 +240,4 @@ MESSAGES: dict[int, tuple[str, Layout]] = {
     ),
 }
 NUMBERS = {name: number for number, (name, _) in MESSAGES.items()}
-UNANSWERED = {0x0001, 0x0004, 0x0005}  # an answer is not answered; 0x0004 wants the clock, 0x0005 the packets themselves
+UNANSWERED = {0x0001, 0x0004, 0x0005}  # an answer is not answered; 0x0004 only when the time is known, 0x0005 wants the packets

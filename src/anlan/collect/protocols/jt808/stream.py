@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...codec import LONGEST, Broken, Message, Stream
+from ...codec import LONGEST, Broken, Columns, Message, Stream
 from .._layout import LayoutError, Reader, Writer, read, write
 from . import names as n
 from .messages import MESSAGES, NUMBERS, UNANSWERED
@@ -65,7 +66,7 @@ class Jt808Stream(Stream):
                 out += self._one(piece)
         return out + self._too_long()
 
-    def end(self) -> list[Message | Broken]:
+    def flush(self) -> list[Message | Broken]:
         """See `Stream`."""
         held, self._held = bytes(self._held), bytearray()
         out: list[Message | Broken] = []
@@ -73,6 +74,17 @@ class Jt808Stream(Stream):
             out.append(Broken(PROTOCOL, "truncated" if self._begun else "garbage", f"{len(held)} bytes without an end flag", held))
         self._begun = False
         return out
+
+    @property
+    def holds(self) -> bool:
+        """Whether bytes wait for the end of their frame."""
+        return bool(self._held)
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; positions by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
 
     def _too_long(self) -> list[Message | Broken]:
         if len(self._held) <= (LONGEST_FRAME if self._begun else LONGEST):
@@ -147,6 +159,9 @@ class Jt808Stream(Stream):
         return Message(PROTOCOL, name or name_of(frame.id), frame.phone, fields, samples, self._answer(frame, fields), raw)
 
     def _answer(self, frame: Frame, fields: dict[str, Any]) -> bytes:
+        if frame.id == 0x0004 and self.received_ms:
+            at = dt.datetime.fromtimestamp(self.received_ms // 1000, dt.UTC).isoformat()
+            return self.down("time", frame, {"time": at})
         if frame.id >= 0x8000 or frame.id in UNANSWERED:
             return b""
         if frame.id == 0x0100:

@@ -143,7 +143,8 @@ def add_value(body: Body, id: str, definition: int, raw: bytes) -> None:
         facts["unit"] = element.unit
     body.entry(id, name, **facts)
     if element:
-        nines = len(raw) >= 3 and raw.count(0x99) == len(raw)
+        digits = raw.hex().lstrip("0")
+        nines = len(digits) >= 6 and digits.count("9") == len(digits)
         body.add(element, value, body.time, nines)
     elif value is not None and (body.time or body.sent):  # a user's element: the register has to say what it measures
         body.samples.append(Sample(body.station, id, "", ms(body.time or body.sent), value, "1", body.quality))  # type: ignore[arg-type]

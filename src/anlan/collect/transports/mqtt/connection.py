@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
     def _handle(self, packets: list[tuple[int, bytes]]) -> None:
         """All packets of a chunk; the fast lane is a QoS 1 PUBLISH to the own topic."""
         front, device, up = self.front, self.device, self._up
-        n = len(up)
+        n, before = len(up), front.framer.rows_total
         receipt, window = Receipt(self), front.window()
         answer = receipt.answer = bytearray()
         self._done += len(packets)
@@ -270,7 +270,7 @@ class Connection(asyncio.Protocol):
                 self._owed += len(answer)
                 self._order.append(receipt)
             receipt.release()
-        if front.framer.full and self._stage == "up":
+        if front.framer.full and front.framer.rows_total != before and self._stage == "up":  # a siren's answers still come in
             self.pause("full")
             front.framer.when_room(lambda: self.resume("full"))
         if self._owed > MOST_UNANSWERED:
