@@ -108,7 +108,7 @@ def _time(near: Any, item: Any, received_ms: int) -> int:
     for place in (near, item):
         for name in TIMES:
             value = place.get(name) if isinstance(place, dict) else None
-            if isinstance(value, str) and value.isdigit():
+            if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
                 value = int(value)
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return int(value * 1000) if _SECONDS[0] <= value <= _SECONDS[1] else int(value)
