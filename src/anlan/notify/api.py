@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -156,6 +157,16 @@ def confirm(request: HttpRequest, notice_id: str, body: TextIn) -> dict[str, Any
 def act(request: HttpRequest, notice_id: str, body: TextIn) -> dict[str, Any]:
     """Say that it was acted upon."""
     return _message(service.act(notice_id, _asker(request), body.text))
+
+
+@router.post("/gateway/receipts/{token}", auth=None, summary="A gateway reports what became of a message (signed address)")
+def gateway_receipt(request: HttpRequest, token: str) -> dict[str, bool]:
+    """JSON as the gateway has it; ``taken`` says whether it was a state that the template knows."""
+    try:
+        said = json.loads(request.body[:20_000] or b"{}")
+    except ValueError:
+        raise AnlanError("notify.bad_receipt", "回执不是 JSON", "the receipt is no JSON", status=400) from None
+    return {"taken": service.gateway_says(token, said)}
 
 
 @router.get("/h/{token}", auth=None)

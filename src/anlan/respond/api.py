@@ -14,6 +14,7 @@ from ..base.errors import AnlanError
 from ..issue.models import HazardWarning
 from ..register.scope import Asker, scoped
 from . import doors, service
+from .knocks import doors_of
 from .models import Incident, Task
 from .stage import OPEN
 from .tasks import of_person
@@ -196,6 +197,13 @@ def one_task(request: HttpRequest, task_id: str) -> dict[str, Any]:
     if task is None or not (own or scoped(Task.objects.filter(pk=task_id), asker).exists()):
         raise AnlanError("respond.not_found", f"没有任务 {task_id}，或不在您的辖区内", f"no task {task_id}, or outside your area")
     return task_row(task)
+
+
+@router.get("/tasks/{task_id}/doors", summary="The doors of a door-knock task: who lives there, and what was said so far")
+def task_doors(request: HttpRequest, task_id: str) -> list[dict[str, Any]]:
+    """Empty for other tasks; each door is reported by ``POST /notices/{notice}/confirm`` or ``/act``."""
+    one_task(request, task_id)
+    return doors_of(_loaded(task_id))
 
 
 @router.post("/tasks/{task_id}/accept", summary="Take a task")
