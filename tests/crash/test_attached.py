@@ -71,6 +71,7 @@ def foreign(tmp_path):
     made.stop()
 
 
+@pytest.mark.nightly
 def test_on_engines_of_others(stack, foreign, tmp_path):
     given = {"ANLAN_DATABASE_URL": foreign.url(), "ANLAN_NATS_URL": foreign.log}
     one = stack(2, **given)
