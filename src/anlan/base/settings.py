@@ -109,6 +109,13 @@ _ROWS = (
     Setting("BASEMAP_URL", str, "", "外部底图瓦片地址模板；空为全离线", "tile URL template of an external base map; empty stays offline"),
     Setting("BASEMAP_HOSTS", str, "", "允许浏览器访问的底图主机，空格分隔", "hosts of the base map that browsers may ask, space separated"),
     Setting("SECURE", int, 0, "1：仅经 HTTPS（安全 Cookie）", "1: served by HTTPS only (secure cookies)"),
+    Setting(
+        "DESK_PHONE",
+        str,
+        "",
+        "值守台电话；空则用值守岗任职者的电话",
+        "phone of the duty desk; empty: that of whoever holds the duty post",
+    ),
     Setting("SMTP_URL", str, "", "邮件服务器 smtp://user:pass@host:port", "mail server smtp://user:pass@host:port"),
     Setting(
         "CAP_SENDER",
@@ -117,6 +124,8 @@ _ROWS = (
         "本机构在 CAP 报文中的标识（如 yjj@example.gov.cn、域名或 OID）",
         "our organisation's identifier in CAP messages (mail-like, a domain name or an OID)",
     ),
+    Setting("GATEWAY", str, "", "短信/语音网关的模板文件 (TOML)；空为不用", "template file (TOML) of an SMS or voice gateway; empty: none"),
+    Setting("PUBLIC_URL", str, "", "外部访问本站的地址，供短信链接与网关回执", "our web address from outside, for links and receipts"),
     Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
     Setting(
         "CLOCK_SHIFT",

@@ -21,6 +21,7 @@ from ..base.errors import AnlanError
 from .directory import Device, Directory
 from .downlink import Downlink
 from .faults import Fault
+from .foreign import by_paths
 from .framer import Framer, Receipt
 from .intake import sift
 from .letters import Letters
@@ -73,6 +74,10 @@ class Front:
         The caller ends the chunk with ``framer.join(receipt)`` and ``receipt.release()``.
         """
         faults = sift(payload, device.feeds, window[0], window[1], self.framer.lanes, device.wrong_units)
+        if faults and all(f.code == "collect.bad_shape" for f in faults):  # another platform's JSON: by the device's paths, if it has any
+            read = by_paths(payload, device.feeds, now_ms())
+            if read is not None:
+                faults = sift(read, device.feeds, window[0], window[1], self.framer.lanes, device.wrong_units)
         if faults:
             self.refuse(faults, device, payload, receipt, source, topic)
         return faults

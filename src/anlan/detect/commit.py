@@ -25,6 +25,13 @@ from .stage import Raised
 
 LOCK_SPACE = 0x414E4C
 ACTOR = "system:worker"
+_MOVE = "update collect_lanecursor set seq = %s where lane = %s and seq = %s"
+_MOVE_AND_MARK = "update collect_lanecursor set seq = %s, mark_seq = %s, mark_ns = %s where lane = %s and seq = %s"
+_SNAPSHOT = (
+    "insert into detect_snapshot (partition, lane, seq, config_version, data) values (%s, %s, %s, %s, %s) "
+    "on conflict (partition) do update set lane = excluded.lane, seq = excluded.seq, "
+    "config_version = excluded.config_version, data = excluded.data"
+)
 
 
 class Fenced(AnlanError):
@@ -142,46 +149,52 @@ class Committer:
             conditions.say(self.connection.execute, "detect.log_missed", zh, en, from_ms(now_ms()), f"{self.lane}:{last}")
 
     def commit(self, batch: Batch) -> None:
-        """Store the batch; Fenced when the cursor is elsewhere. On any error the connection is not used again."""
-        run = self.connection.execute
+        """Store the batch; Fenced when the cursor is elsewhere. On any error the connection is not used again.
+
+        Four answers are waited for: the cursor's with all that must be known, two of COPY, and COMMIT's with all other writes.
+        """
         snapshots = [(s.partition, s.seq, arrays.compressed(s.data)) for s in batch.snapshots]
         copied = store.copy_bytes(ReadingBlock.concat(batch.blocks)) if batch.blocks else b""
-        tells = bool(batch.raised or batch.letters)
-        now = from_ms(now_ms())
-        actor = f"select set_config('anlan.actor', '{ACTOR}', true)"
-        run(f"begin; set local synchronous_commit = on; {actor}" if tells else "begin")
-        moved = run(
-            "update collect_lanecursor set seq = %s, mark_seq = %s, mark_ns = %s where lane = %s and seq = %s"
-            if batch.mark[0] == batch.seq
-            else "update collect_lanecursor set seq = %s where lane = %s and seq = %s",
-            (batch.seq, *(batch.mark if batch.mark[0] == batch.seq else ()), self.lane, self.cursor_seq),
-        )
-        if moved.rowcount != 1:
-            run("rollback")
-            raise Fenced(self.lane, self.cursor_seq)
+        where = self._begin(batch)
         if copied:
             with self.connection.cursor().copy(store.COPY_IN) as copy:
                 copy.write(copied)
+        with self.connection.pipeline():
+            self._write(batch, where, snapshots)
+            self.connection.execute("commit")
+        self.cursor_seq = batch.seq
+        if batch.partitions is not None:  # a table went and another came
+            batch.snapshots, snapshots = [], []
+            give_back()
+
+    def _begin(self, batch: Batch) -> dict[int, records.Place]:
+        """Open the transaction, move the cursor; the places of what was raised."""
+        run = self.connection.execute
+        with self.connection.pipeline():
+            run("begin")
+            if batch.raised or batch.letters:
+                run("select set_config('synchronous_commit', 'on', true), set_config('anlan.actor', %s, true)", (ACTOR,), prepare=True)
+            marked = batch.mark[0] == batch.seq
+            values = (batch.seq, *(batch.mark if marked else ()), self.lane, self.cursor_seq)
+            moved = run(_MOVE_AND_MARK if marked else _MOVE, values, prepare=True)
+            found = records.places(self.connection, [r.station for r in batch.raised])
+        if moved.rowcount != 1:
+            run("rollback")
+            raise Fenced(self.lane, self.cursor_seq)
+        return found
+
+    def _write(self, batch: Batch, where: dict[int, records.Place], snapshots: list[tuple[int, int, bytes]]) -> None:
+        """Everything of the batch but its readings."""
+        run, now = self.connection.execute, from_ms(now_ms())
         if batch.raised:
-            records.write_findings(self.connection, batch.raised, self.judges, batch.table, now)
+            records.write_findings(self.connection, batch.raised, self.judges, batch.table, now, where)
         if batch.letters:
             records.write_letters(self.connection, self.lane, batch.letters, now)
         store.write_latest(self.connection.cursor(), batch.latest, now_ms())
         if batch.partitions is not None:
             run("delete from detect_snapshot where lane = %s and not partition = any(%s)", (self.lane, batch.partitions))
         for partition, seq, data in snapshots:
-            run(
-                "insert into detect_snapshot (partition, lane, seq, config_version, data) values (%s, %s, %s, %s, %s) "
-                "on conflict (partition) do update set lane = excluded.lane, seq = excluded.seq, "
-                "config_version = excluded.config_version, data = excluded.data",
-                (partition, self.lane, seq, batch.table.version, data),
-                binary=True,
-            )
-        run("commit")
-        self.cursor_seq = batch.seq
-        if batch.partitions is not None:  # a table went and another came
-            batch.snapshots, snapshots = [], []
-            give_back()
+            run(_SNAPSHOT, (partition, self.lane, seq, batch.table.version, data), binary=True)
 
     def close(self) -> None:
         """Give the lane up."""

@@ -38,6 +38,7 @@ LATEST_S = 1.0  # latest values of a partition are written at most this often, t
 CURSOR_S = 5.0  # the cursor alone (only ticks came) is written this often
 HOLD_ROWS = 20_000  # no gathering beyond this: under load transactions are large anyway
 HOLD_S = 0.05  # plain readings gather this long before they are written; they are in the log, and nobody waits for them
+PUT_OFF_S = 2.0  # latest values and snapshots wait for a transaction without findings, but never longer
 CONFIG_TRIES = 10  # the announcement may be faster than the commit of another desk
 NUMBERS = {"tick": "now_ms", "config": "version"}  # the number each control message carries
 BATCH_BYTES = 4 * 1024 * 1024  # about 180,000 readings
@@ -63,7 +64,7 @@ class Lane:
         self._dirty: dict[int, float] = {}  # partition -> when its latest block was last written
         self._touched: set[int] = set()
         self._frozen: set[int] = set()  # partitions whose snapshot the replay has not yet reached
-        self._last_snapshot = self._last_commit = 0.0
+        self._last_snapshot = self._last_commit = self._last_plain = 0.0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -216,8 +217,10 @@ class Lane:
     async def _submit(self, batch: Batch, under_way: asyncio.Future[None] | None) -> asyncio.Future[None] | None:
         now = time.monotonic()
         self._batch = None
-        self._add_latest(batch, now)
-        self._add_snapshots(batch, now)
+        if not batch.raised or now - self._last_plain > PUT_OFF_S:  # what a siren waits for carries no other load
+            self._add_latest(batch, now)
+            self._add_snapshots(batch, now)
+            self._last_plain = now
         if not batch.matters() and now - self._last_commit < CURSOR_S:
             return under_way
         if under_way is not None:

@@ -17,8 +17,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,15 +98,20 @@ def _again(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.errors.UniqueViolation) and error.diag.constraint_name == "inbox_once"
 
 
-def _transaction(name: str, actor: str) -> AbstractContextManager[Any]:
+@contextmanager
+def _transaction(name: str, actor: str) -> Iterator[None]:
     """The transaction of one hand-over; an urgent one in a pipeline, so that its COMMIT travels with its last writes."""
     if connection.in_atomic_block:
-        return acting(actor)
-    stack = ExitStack()
-    if is_urgent(name):
-        stack.enter_context(together())
-    stack.enter_context(transaction.atomic())
-    return stack
+        with acting(actor):
+            yield
+    elif not is_urgent(name):
+        with transaction.atomic():
+            yield
+    else:
+        with transaction.atomic(), together():
+            yield
+            with connection.wrap_database_errors:
+                connection.connection.commit()  # Django's own commit, after the pipeline, then has nothing left to do
 
 
 def hand_over(event: Event, name: str, handler: Any) -> bool:

@@ -221,6 +221,15 @@ def test_sl651_uniform_series_have_their_times() -> None:
     ]
 
 
+def test_sl651_a_users_element_may_be_hex_and_an_element_of_the_table_may_not() -> None:
+    user = {"id": "FF10", "definition": "10", "hex": "0A0B"}
+    said = one("sl651", codec("sl651").encode({**REPORT, "function": "32", "elements": [user]}))
+    assert holds(user, said.fields["elements"][0])
+    (bad,) = all_of("sl651", codec("sl651").encode({**REPORT, "function": "32", "elements": [{**user, "id": "39"}]}))
+    assert isinstance(bad, Broken)
+    assert bad.code == "bad_field"
+
+
 def test_sl651_no_sensor_is_no_level_and_missing_is_no_reading() -> None:
     elements = [{"name": "Z", "value": 9999.999}, {"name": "ZU", "value": None}, {"name": "PJ", "value": 1.5}]
     said = one("sl651", codec("sl651").encode({**REPORT, "function": "32", "elements": elements}))
@@ -274,6 +283,7 @@ def test_sl651_picture_in_packets(framing: str) -> None:
     for number, frame in enumerate(frames[:-1], 1):
         (said,) = stream.feed(frame)
         assert said.part == (number, 4)
+        assert ("observe_time" in said.fields) == (number == 1 and framing == "HEX")
         assert said.answer == b""
     (whole,) = stream.feed(frames[-1])
     assert whole.part is None

@@ -71,6 +71,7 @@ def segment(message: dict[str, Any], rows: list[str]) -> bytes:
         else:
             head.append(f"{key}={message[key]}")
     head += [f"{key}={message[key]}" for key in ("Flag", "PNUM", "PNO") if message.get(key) not in (None, "")]
+    head += [f"{key}={value}" for key, value in message.get("header", {}).items()]
     return (";".join(head) + ";CP=&&" + ";".join(rows) + "&&").encode("gb18030")
 
 

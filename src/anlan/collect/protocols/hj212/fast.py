@@ -102,11 +102,12 @@ def _suffix(data: NDArray[np.uint8], at: int, end: int, words: NDArray[np.uint8]
 @njit(cache=True)
 def _head(data: NDArray[np.uint8], at: int, end: int, facts: NDArray[np.int64]) -> int:
     """Where the CP's content begins; -1 when the stream has to look at it. MN and ST into `facts`."""
-    facts[0] = facts[1] = facts[2] = 0
+    facts[0] = facts[1] = 0
+    facts[2] = 2  # no ST yet
     command = False
     while at < end:
         if data[at] == 67 and data[at + 1] == 80 and data[at + 2] == 61:  # CP=
-            sound = facts[1] > facts[0] and command and data[at + 3] == 38 and data[at + 4] == 38
+            sound = facts[1] > facts[0] and facts[2] != 2 and command and data[at + 3] == 38 and data[at + 4] == 38
             return at + 5 if sound and end - at >= 7 and data[end - 1] == 38 and data[end - 2] == 38 else -1
         stop = at
         while stop < end and data[stop] != 59:
@@ -126,13 +127,19 @@ def _head(data: NDArray[np.uint8], at: int, end: int, facts: NDArray[np.int64]) 
         elif a == 81 and b == 78 and c == 61:  # QN=
             if stop - at == 20 and (_time(data, at + 3) < 0 or _digits(data, at + 17, 3) < 0):
                 return -1
-        elif a == 70 and b == 108:  # Flag=
-            if stop - at < 6 or stop - at > 7 or _digits(data, at + 5, stop - at - 5) < 0:
+        elif a == 70 and b == 108 and c == 97:  # Flag=
+            if data[at + 3] != 103 or data[at + 4] != 61 or stop - at < 6 or stop - at > 7 or _digits(data, at + 5, stop - at - 5) < 0:
                 return -1
         elif not (a == 80 and b == 87 and c == 61):  # anything but PW=
             return -1
         at = stop + 1
     return -1
+
+
+@njit(cache=True)
+def _is_datatime(data: NDArray[np.uint8], at: int) -> bool:
+    early = data[at] == 68 and data[at + 1] == 97 and data[at + 2] == 116 and data[at + 3] == 97
+    return early and data[at + 4] == 84 and data[at + 5] == 105 and data[at + 6] == 109 and data[at + 7] == 101
 
 
 @njit(cache=True)
@@ -166,7 +173,7 @@ def _items(
         if equals < 0:
             return -1
         if dash < 0:  # DataTime=
-            if equals - at != 8 or data[at] != 68 or data[at + 4] != 84 or stop - equals != 15 or now >= 0:
+            if equals - at != 8 or stop - equals != 15 or now >= 0 or not _is_datatime(data, at):
                 return -1
             now = _time(data, equals + 1)
             if now < 0:

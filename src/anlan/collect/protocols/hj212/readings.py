@@ -13,7 +13,7 @@ from .tables import AMBIENT, FACTORS, FLAGS, NUMERIC, SUFFIXES, TIMES, UNITS, Fa
 BEIJING = timezone(timedelta(hours=8))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 _ITEMS = re.compile(r"(?://.*?//|[^,;])+")  # a text between // may hold commas
-_TIME = re.compile(r"\d{14}(\d{3})?\Z")
+_FORMS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S"}
 
 
 class Bad(Exception):
@@ -22,14 +22,17 @@ class Bad(Exception):
 
 @lru_cache(maxsize=4096)
 def when(digits: str, what: str) -> str:
-    """YYYYMMDDhhmmss or with milliseconds, Beijing time, as ISO 8601; Bad when no calendar has it."""
-    if not _TIME.match(digits):
-        raise Bad(f"{what}: {digits!r} is no time · 不是时间")
+    """YYYYMMDDhhmmss or with milliseconds, Beijing time, as ISO 8601; Bad when no calendar has it.
+
+    Shorter ones (a day, an hour, a minute) and ISO 8601 are taken too: devices of 2005 send them.
+    """
+    form = _FORMS.get(len(digits)) if digits.isascii() and digits.isdigit() else None
     try:
-        time = datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
+        time = datetime.strptime(digits[:14], form) if form else datetime.fromisoformat(digits)
     except ValueError:
         raise Bad(f"{what}: {digits!r} is no time · 不是时间") from None
-    if len(digits) == 17:
+    time = time if time.tzinfo else time.replace(tzinfo=BEIJING)
+    if form and len(digits) == 17:
         return (time + timedelta(milliseconds=int(digits[14:]))).isoformat(timespec="milliseconds")
     return time.isoformat(timespec="seconds")
 
@@ -119,7 +122,7 @@ def _sample(station: str, code: str, suffix: str, known: Factor | None, time_ms:
 def convert(known: Factor | None, suffix: str) -> tuple[str, str, float, float]:
     """Quantity, SI unit, factor and offset of a value with this suffix."""
     if suffix == "RS":
-        return "running_state", "1", 1.0, 0.0
+        return "status_word", "1", 1.0, 0.0
     if suffix == "RT":  # hours of running in the day
         return "duration", "s", 3600.0, 0.0
     if known is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Any
 
@@ -110,8 +111,9 @@ class Sl651Stream(Stream):
         if len(packets) < frame.total:
             message.part = (frame.number, frame.total)
             message.fields["missing"] = frame.total - len(packets)
-            if frame.number == 1 and len(frame.body) >= 8 and not frame.text:
-                message.fields["serial"] = int.from_bytes(frame.body[:2], "big")
+            if frame.number == 1 and not frame.text:
+                with contextlib.suppress(Bad):
+                    binary.opening(Body(message.fields), frame, frame.body)
             self._shed()
             return None
         del self._sets[key]

@@ -48,7 +48,7 @@ def _time(data: NDArray[np.uint8], at: int, size: int) -> int:
     """UTC ms of five or six BCD bytes of Beijing time; -1 when they are no time."""
     p = np.zeros(6, np.int64)
     for i in range(size):
-        byte = np.int64(data[at + i])
+        byte = int(data[at + i])
         high, low = byte // 16, byte % 16
         if high > 9 or low > 9:
             return -1
@@ -92,7 +92,7 @@ def _value(data: NDArray[np.uint8], at: int, size: int, decimals: int, out: NDAr
     negative = data[at] == 0xFF
     whole, digits, nines = 0, 0, True
     for i in range(1 if negative else 0, size):
-        byte = np.int64(data[at + i])
+        byte = int(data[at + i])
         high, low = byte // 16, byte % 16
         if high > 9 or low > 9:
             return -1
@@ -140,7 +140,7 @@ def _body(
         what = kind[guide]
         if what == 0 or at + 2 > end or now < 0:
             return -1
-        definition = np.int64(data[at + 1])
+        definition = int(data[at + 1])
         size = definition // 8
         at += 2
         if at + size > end:
