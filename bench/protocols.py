@@ -1,7 +1,8 @@
 """Protocols: frames decoded a second by each own codec, alone in one process on one core.
 
 `jt808_decode_per_s`: 0x0200 with five extra items (mileage, fuel, recorder speed, signal, satellites), 2,000 terminals;
-`gb26875_decode_per_s`: type 2 with four objects. Both through `Stream.columns`, the way of bulk data, kernels compiled
+`gb26875_decode_per_s`: type 2 with four objects; `sl651_decode_per_s`: an hourly report (sixteen readings);
+`hj212_decode_per_s`: CN 2011 with eight factors. All through `Stream.columns`, the way of bulk data, kernels compiled
 before; `…_message_per_s` is the same through `Stream.feed`, the way of one connection, with all fields and the answer.
 """
 
@@ -51,7 +52,33 @@ def parts(n):
         }
 
 
-MADE = {"jt808": positions, "gb26875": parts}
+def hourly(n):
+    """Hourly reports of rain stations: twelve 5-minute rains, total, today, the hour's sum, voltage."""
+    for i in range(n):
+        rains = {"id": "F4", "values": [(i + k) % 20 / 10 for k in range(12)]}
+        more = [{"name": name, "value": value} for name, value in (("PT", i % 9000 / 10), ("PJ", 12.5), ("P1", 3.0), ("VT", 12.61))]
+        times = {"send_time": f"2026-10-01T12:00:{i % 60:02}+08:00", "observe_time": "2026-10-01T11:05:00+08:00"}
+        who = {"function": "34", "station": f"00{i % 2000:08}", "serial": i & 0xFFFF, "station_type": "P"}
+        yield {**who, **times, "elements": [rains, *more]}
+
+
+def factors(n):
+    """Real-time data (CN 2011) of air stations with eight factors."""
+    codes = ("a21026", "a21004", "a34004", "a34002", "a21005", "a05024", "a01001", "a01002")
+    for i in range(n):
+        who = {
+            "QN": f"20261001120000{i % 1000:03}",
+            "ST": "22",
+            "CN": "2011",
+            "PW": "123456",
+            "MN": f"010000A8900016F0{i % 2000:08}",
+            "Flag": 5,
+        }
+        values = {code: {"Rtd": f"{(i + k) % 1000 / 10}", "Flag": "N"} for k, code in enumerate(codes)}
+        yield {**who, "cp": {"DataTime": f"202610011200{i % 60:02}"}, "factors": values}
+
+
+MADE = {"jt808": positions, "gb26875": parts, "sl651": hourly, "hj212": factors}
 
 
 def rate(name, make, frames, repeats):

@@ -85,7 +85,7 @@ def find_node() -> str:
 def link_dist() -> None:
     """ui/dist as the served files have it, for the mock server, when the build was made elsewhere."""
     dist = UI / "dist"
-    if not (dist / "index.html").is_file() or not (STATIC / "index.html").read_bytes() == (dist / "index.html").read_bytes():
+    if not (dist / "index.html").is_file() or (STATIC / "index.html").read_bytes() != (dist / "index.html").read_bytes():
         shutil.rmtree(dist, ignore_errors=True)
         shutil.copytree(STATIC, dist)
 

@@ -1,4 +1,4 @@
-"""The ui alone, on its own mock server: what a person can do, with and without the network. Needs the built ui; Node is the one that builds it."""
+"""The ui alone, on its own mock server: what a person can do, with and without the network. Node is the one that builds the ui."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_an_answer_without_network_is_kept_and_sent(browser: Browser, mock: str)
     [
         ("/monitor/site-LH-B-0417", "chart-inverse"),
         ("/reach/warn-1", "door-list"),
-        ("/command/inc-1", "timeline"),
+        ("/command/inc-1", "orders"),
         ("/hazards", "hazard-detail"),
         ("/duty", "case-detail"),
         ("/trace/case-1", "trace-page"),

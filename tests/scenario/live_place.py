@@ -76,6 +76,24 @@ class LivePlace:
         ]  # fmt: skip
         rows.append(Household(id="household-far", building="远", door="1", phone="1", people=2, lon=114.2, lat=22.6, division_code=CODE))
         Household.objects.bulk_create(rows)
+        self._links([h.id for h in rows if h.phone and h.id != "household-far"])
+
+    def _links(self, homes: list[str]) -> None:
+        """These households have their link: they opened their page at an earlier warning elsewhere."""
+        from anlan.issue.models import HazardWarning
+        from anlan.notify import ledger
+        from anlan.notify.models import Notice
+
+        old = HazardWarning.objects.create(
+            id="warn-old", series="series-old", hazard="rain", grade=1, state="expired", title="旧", text="旧", issued_at=T0, expires_at=T0
+        )
+        notices = [
+            Notice(id=derived_id("note", "old", h), warning=old, series="series-old", recipient=h, channel="none", state="unreachable")
+            for h in homes
+        ]
+        Notice.objects.bulk_create(notices)
+        ledger.append(old.id, [ledger.Fact(n.id, "device", T0, n.recipient) for n in notices], notify=False)
+        Notice.objects.update(reached=2)
 
     def order(self, grade: int = 4, signed: bool = True) -> Any:
         with acting("system:test"):

@@ -1,6 +1,7 @@
 """What is measured: one name, one SI unit, one plausible range, one wording each.
 
-Numbers are stable for ever (they are stored with every reading). Units are UCUM codes.
+Numbers are stable for ever (they are stored with every reading) and below 63 (a station's quantities
+are kept as bits). Units are UCUM codes.
 Ranges are physical plausibility limits for the QC range check, not warning thresholds;
 a station may narrow them. `to_si` converts the units that devices really send.
 """
@@ -68,7 +69,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(33, "height", "m", 0, 1000, "高度", "Height"),
     Quantity(34, "explosive_fraction", "1", 0, 2, "爆炸下限百分比", "Part of the lower explosive limit", shown_unit="%", shown_factor=1e2),
     Quantity(40, "mass_concentration", "kg/m3", 0, 2000, "质量浓度", "Mass concentration", shown_unit="mg/L", shown_factor=1e3),
-    Quantity(41, "airborne_concentration", "kg/m3", -1e-3, 10, "空气中浓度", "Airborne concentration", shown_unit="mg/m³", shown_factor=1e6),
+    Quantity(41, "airborne_concentration", "kg/m3", -1e-3, 10, "空气中浓度", "Airborne mass", shown_unit="mg/m³", shown_factor=1e6),
     Quantity(42, "ph", "1", 0, 14, "pH 值", "pH"),
     Quantity(43, "conductivity", "S/m", 0, 100, "电导率", "Conductivity", shown_unit="µS/cm", shown_factor=1e4),
     Quantity(44, "turbidity", "1", 0, 1e5, "浊度", "Turbidity", shown_unit="NTU"),
@@ -77,25 +78,19 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(47, "volume", "m3", -1e12, 1e12, "水量（体积）", "Volume"),
     Quantity(48, "evaporation", "m", 0, 0.2, "蒸发量", "Evaporation", shown_unit="mm", shown_factor=1e3),
     Quantity(49, "groundwater_depth", "m", -10, 1000, "地下水埋深", "Depth to groundwater"),
-    Quantity(50, "wave_height", "m", 0, 50, "波高", "Wave height"),
+    Quantity(50, "sound_level", "dB", 0, 200, "声级", "Sound level"),
     Quantity(51, "gate_opening", "m", 0, 1000, "闸门开度", "Gate opening"),
     Quantity(52, "rainfall_total", "m", 0, 100, "累计雨量", "Accumulated rainfall", shown_unit="mm", shown_factor=1e3),
-    Quantity(53, "rainfall_today", "m", 0, 3, "当日雨量", "Rainfall since the day's start", shown_unit="mm", shown_factor=1e3),
+    Quantity(53, "force", "N", -1e12, 1e12, "力", "Force", shown_unit="kN", shown_factor=1e-3),
     Quantity(54, "rainfall_sum", "m", 0, 3, "时段雨量", "Rainfall of a period", shown_unit="mm", shown_factor=1e3),
     Quantity(55, "relative_level", "m", -10, 700, "相对水位", "Level above the station's base"),
     Quantity(56, "wind_direction", "rad", 0, 6.3, "风向", "Wind direction", shown_unit="°", shown_factor=57.29577951308232),
-    Quantity(57, "wind_force", "1", 0, 18, "风力等级", "Wind force (Beaufort)"),
+    Quantity(57, "battery_charge", "1", 0, 1.01, "剩余电量", "Battery charge", shown_unit="%", shown_factor=1e2),
     Quantity(58, "mass", "kg", 0, 1e15, "质量", "Mass"),
     Quantity(59, "area", "m2", 0, 1e12, "面积", "Area"),
     Quantity(60, "count", "1", 0, 1e12, "计数", "Count"),
     Quantity(61, "duration", "s", 0, 1e12, "时长", "Duration"),
     Quantity(62, "status_word", "1", 0, 4294967295, "状态字", "Status word"),
-    Quantity(63, "sound_level", "dB", 0, 200, "声级", "Sound level"),
-    Quantity(64, "azimuth", "rad", -6.3, 6.3, "方位角", "Azimuth", shown_unit="°", shown_factor=57.29577951308232),
-    Quantity(65, "force", "N", -1e12, 1e12, "力", "Force", shown_unit="kN", shown_factor=1e-3),
-    Quantity(67, "battery_charge", "1", 0, 1.01, "剩余电量", "Battery charge", shown_unit="%", shown_factor=1e2),
-    Quantity(68, "running_state", "1", 0, 255, "运行状态", "Running state"),
-    Quantity(69, "color", "1", 0, 1e6, "色度", "Colour"),
 )
 BY_NAME = {q.name: q for q in QUANTITIES}
 BY_NUMBER = {q.number: q for q in QUANTITIES}

@@ -154,6 +154,8 @@ _ROWS = (
         "本机构在 CAP 报文中的标识（如 yjj@example.gov.cn、域名或 OID）",
         "our organisation's identifier in CAP messages (mail-like, a domain name or an OID)",
     ),
+    Setting("GATEWAY", str, "", "短信/语音网关的模板文件 (TOML)；空为不用", "template file (TOML) of an SMS or voice gateway; empty: none"),
+    Setting("PUBLIC_URL", str, "", "外部访问本站的地址，供短信链接与网关回执", "our web address from outside, for links and receipts"),
     Setting("STORY", str, "", "演示时钟（由 anlan demo 设置）", "story clock real_ms:story_ms:speed, set by `anlan demo`"),
     Setting(
         "CLOCK_SHIFT",

@@ -16,12 +16,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from ..base import settings as conf
-from ..base.clock import now_ms
+from ..base.clock import ClockWatch, now_ms
 from ..base.errors import AnlanError
 from .database import Line
 from .directory import Device, Directory
 from .downlink import Downlink
 from .faults import Fault
+from .foreign import by_paths
 from .framer import Framer, Receipt
 from .intake import sift
 from .letters import Letters
@@ -54,6 +55,8 @@ class Front:
     past_ms: int = 0
     future_ms: int = 0
     stopping: bool = False
+    watch: ClockWatch = field(default_factory=ClockWatch)
+    problem: str = ""  # why readings are refused now, both languages; empty: they are taken
     asked: dict[str, float] = field(default_factory=dict)
     log: LogLine | None = None
     line: Line | None = None
@@ -61,9 +64,9 @@ class Front:
     transports: list[Transport] = field(default_factory=list)
 
     def window(self) -> tuple[int, int]:
-        """Oldest and latest time of a reading that is taken now, UTC ms."""
+        """Oldest and latest time of a reading that is taken now, UTC ms; our own clock set back does not make readings "future"."""
         now = now_ms()
-        return now - self.past_ms, now + self.future_ms
+        return now - self.past_ms, now + self.future_ms + self.watch.lag_ms
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter of the metrics."""
@@ -75,6 +78,10 @@ class Front:
         The caller ends the chunk with ``framer.join(receipt)`` and ``receipt.release()``.
         """
         faults = sift(payload, device.feeds, window[0], window[1], self.framer.lanes, device.wrong_units)
+        if faults and all(f.code == "collect.bad_shape" for f in faults):  # another platform's JSON: by the device's paths, if it has any
+            read = by_paths(payload, device.feeds, now_ms())
+            if read is not None:
+                faults = sift(read, device.feeds, window[0], window[1], self.framer.lanes, device.wrong_units)
         if faults:
             self.refuse(faults, device, payload, receipt, source, topic)
         return faults

@@ -53,6 +53,10 @@ _TABLE: dict[str, tuple[str, str]] = {
         "报文 {} 字节，上限 1 MiB，连接已关闭。请分批发送。",
         "a packet of {} bytes, the limit is 1 MiB; the connection was closed. Send it in parts.",
     ),
+    "collect.disk_full": (
+        "服务器磁盘将满，暂不接收读数{}。未确认的数据请保留，稍后重发；运维人员正在收到提示。",
+        "the server's disk is nearly full and takes no readings now{}. Keep what was not acknowledged and send it again later.",
+    ),
     "collect.wrong_credential": (
         "登录被拒：{}。请核对设备号、用户名和密钥；需要时在名录中重置密钥。",
         "log-in refused: {}. Check client id, user name and secret; reset the secret in the register if needed.",

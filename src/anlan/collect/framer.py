@@ -123,6 +123,7 @@ class Framer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
+        self.held_back = False
         self.rows_held = 0
         self.rows_total = self.frames_total = self.ahead_total = 0
         self.took = Histogram()
@@ -130,7 +131,16 @@ class Framer:
     @property
     def full(self) -> bool:
         """Whether connections should stop reading until `when_room` calls them."""
-        return self.rows_held >= MOST_ROWS
+        return self.held_back or self.rows_held >= MOST_ROWS
+
+    def hold_back(self, hold: bool) -> None:
+        """While set, nothing more goes to the log (its disk runs out) and nobody who waits is answered."""
+        self.held_back = hold
+        if not hold:
+            for number, lane in enumerate(self.lanes):
+                if lane.mark:
+                    self._due(number)
+            self._call_waiting()
 
     def when_room(self, resume: Callable[[], None]) -> None:
         """Call `resume` once, when half of the room is free again."""
@@ -152,7 +162,7 @@ class Framer:
 
     def _due(self, number: int) -> None:
         """Cut the lane's frame now, or see to it that it will be."""
-        if self._busy[number] >= OUTSTANDING:
+        if self.held_back or self._busy[number] >= OUTSTANDING:
             return
         lane = self.lanes[number]
         left = lane.since + self._frame_s - time.monotonic()
@@ -163,7 +173,7 @@ class Framer:
 
     def _ring(self, number: int) -> None:
         self._timers[number] = None
-        if self.lanes[number].mark and self._busy[number] < OUTSTANDING:
+        if self.lanes[number].mark and self._busy[number] < OUTSTANDING and not self.held_back:
             self._cut(number)
 
     def _cut(self, number: int) -> None:
@@ -192,7 +202,10 @@ class Framer:
             receipt.release()
         if self.lanes[number].mark:
             self._due(number)
-        if self._waiting and self.rows_held < MOST_ROWS // 2:
+        self._call_waiting()
+
+    def _call_waiting(self) -> None:
+        if self._waiting and not self.held_back and self.rows_held < MOST_ROWS // 2:
             waiting, self._waiting = self._waiting, []
             for resume in waiting:
                 resume()
@@ -202,10 +215,10 @@ class Framer:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for number, lane in enumerate(self.lanes):
-                if lane.mark and self._busy[number] < OUTSTANDING:
+                if lane.mark and self._busy[number] < OUTSTANDING and not self.held_back:
                     self._cut(number)
             if not self._tasks:
-                return True
+                return not any(lane.mark for lane in self.lanes)
             await asyncio.wait(self._tasks, timeout=max(0.0, deadline - time.monotonic()), return_when=asyncio.FIRST_COMPLETED)
         return not self._tasks and not any(lane.mark for lane in self.lanes)
 

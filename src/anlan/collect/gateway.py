@@ -22,6 +22,8 @@ from typing import Any
 from ..base import settings as conf
 from ..base.errors import EngineAway
 from ..base.plugin import scan
+from ..engines import room
+from ..engines.beat import heartbeat
 from ..engines.nats import connect_for_ever
 from .contract import Front, Transport, bind, tls_context
 from .database import Line, listen
@@ -35,6 +37,7 @@ from .rawlog import RawLog
 from .spool import Spool
 from .states import States
 
+WATCH_S = 1.0
 DRAIN_S = 5.0  # how long a stop waits for the log
 PENDING_BYTES = 64 * 1024 * 1024  # frames held by the log's client while it reconnects
 
@@ -106,8 +109,7 @@ class Gateway:
         directory.changed = lambda device: self._changed(front, device)
         await self._first_load(directory, front.downlink)
         self._spawn(directory.keep_fresh(), letters.run(), states.run(), front.downlink.run(), front.downlink.run_answers())
-        self._spawn(front.raw.run())
-        self._spawn(self._listen(front))
+        self._spawn(front.raw.run(), self._listen(front), heartbeat(), self._watch(front))
         for transport, listener in listeners:
             await transport.start(front, listener)
             host, port = listener.getsockname()[:2]
@@ -144,6 +146,24 @@ class Gateway:
                 front.directory.heard(payload)
 
         await listen(self.database_url, ("anlan_register", "anlan_command"), heard, joined)
+
+    async def _watch(self, front: Front) -> None:
+        """Once a second: room on the disk, steps of the clock."""
+        while True:
+            try:
+                free = room.free_gb(self.data)
+            except OSError as error:
+                free = 0.0
+                _say("disk", error=str(error))
+            short = room.too_little(free, bool(front.problem))
+            if short != bool(front.problem):
+                zh, en = room.words(free)
+                front.problem = f"{zh}|{en}" if short else ""
+                front.framer.hold_back(short)
+                _say("disk short" if short else "disk well", free_gb=round(free, 3))
+            if step := front.watch.look():
+                _say("clock stepped", ms=step)
+            await asyncio.sleep(WATCH_S)
 
     def _changed(self, front: Front, device: Device) -> None:
         """A device with a line was changed: disabled ones are cut off."""
@@ -205,7 +225,8 @@ async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _say(event: str, **facts: Any) -> None:
-    print(json.dumps({"gateway": event, **facts}, ensure_ascii=False), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a full disk takes no log lines either
+        print(json.dumps({"gateway": event, **facts}, ensure_ascii=False), file=sys.stderr, flush=True)
 
 
 def main(ready_file: str = "") -> int:

@@ -76,9 +76,9 @@ def health(front: Front) -> dict[str, Any]:
     """Whether devices are being answered now, and what is away."""
     log_up = front.log is not None and front.log.connected
     return {
-        "ok": log_up and front.directory.loaded and not front.stopping,
+        "ok": log_up and front.directory.loaded and not front.stopping and not front.problem,
         "log": log_up,
         "database": front.directory.loaded,
         "rows_held": front.framer.rows_held,
-        "problem": front.letters.problem,
+        "problem": front.problem or front.letters.problem,
     }

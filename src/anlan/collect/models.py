@@ -28,10 +28,17 @@ class LatestBlock(models.Model):
 
 
 class LaneCursor(models.Model):
-    """How far a lane of the log has been worked into the database (the fence of exactly-once)."""
+    """How far a lane of the log has been worked into the database (the fence of exactly-once).
+
+    ``log`` is when the stream was made, as the log says it; message ``mark_seq`` (at or before `seq`) was stored by the log
+    at ``mark_ns`` (ns since 1970): by these a lost, emptied or older log is told from the one that was worked.
+    """
 
     lane = models.SmallIntegerField(primary_key=True)
     seq = models.BigIntegerField(default=0)
+    log = models.TextField(default="", db_default="")
+    mark_seq = models.BigIntegerField(default=0, db_default=0)
+    mark_ns = models.BigIntegerField(default=0, db_default=0)
 
 
 class DeviceState(models.Model):

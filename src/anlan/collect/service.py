@@ -8,15 +8,19 @@ the device acknowledges or it expires, and tells by the events ``collect.command
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection, transaction
+
 from ..base import settings
-from ..base.clock import now_ms
+from ..base.clock import SystemClock, now_ms
 from ..base.errors import FieldError
+from ..engines import conditions, room
 from ..engines.reconcile import every
+from ..engines.trim import BATCH, until_done
 from ..register.models import Device
-from .models import DeviceCommand
+from .models import DeadLetter, DeviceCommand
 from .seal import seal
 
 MOST_BYTES = 256 * 1024  # of a command's payload: devices are small
@@ -66,3 +70,32 @@ def cancel(row: DeviceCommand) -> bool:
 def seal_hours(now: datetime) -> int:
     """Seal the hours and days of readings that are due by the house's clock; returns how many rows were packed."""
     return seal(settings.get("DATABASE_URL"), now_ms())
+
+
+def trim_letters(before: datetime) -> int:
+    """Remove one batch of dead letters older than `before` (UTC), dealt with or not; how many."""
+    old = DeadLetter.objects.filter(updated_at__lt=before).order_by("updated_at").values_list("pk", flat=True)[:BATCH]
+    found = list(old)
+    DeadLetter.objects.filter(pk__in=found).delete()
+    return len(found)
+
+
+@every(3600)
+def forget_letters(now: datetime) -> int:
+    """Remove dead letters after LETTER_DAYS by the house's clock; how many went."""
+    days = float(settings.get("LETTER_DAYS"))
+    return until_done(lambda: trim_letters(SystemClock().now() - timedelta(days=days))) if days > 0 else 0
+
+
+@every(5)
+def watch_room(now: datetime) -> int:
+    """Say on every screen that the data disk runs out, and that it has room again; 1 while it is short."""
+    free = room.free_gb(settings.data_folder())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select 1 from engines_condition where code = %s and until is null", [room.CODE])
+        short = room.too_little(free, cursor.fetchone() is not None)
+        if short:
+            conditions.say(cursor.execute, room.CODE, *room.words(free), SystemClock().now())
+        else:
+            conditions.end(cursor.execute, room.CODE, SystemClock().now())
+    return int(short)

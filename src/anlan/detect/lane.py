@@ -18,11 +18,12 @@ import structlog
 
 from ..base.block import MAGIC, ReadingBlock
 from ..base.errors import AnlanError, EngineAway
-from ..engines.nats import lane_stream
+from ..engines.nats import lane_subject
 from . import config
 from .commit import Batch, Committer, Snapshot
 from .contract import Detector
 from .foresight import Foresight
+from .identity import LogReplaced, Standing, judge
 from .overrule import ruling_of
 from .puller import LogGap, Puller
 from .records import Letter
@@ -37,6 +38,7 @@ LATEST_S = 1.0  # latest values of a partition are written at most this often, t
 CURSOR_S = 5.0  # the cursor alone (only ticks came) is written this often
 HOLD_ROWS = 20_000  # no gathering beyond this: under load transactions are large anyway
 HOLD_S = 0.05  # plain readings gather this long before they are written; they are in the log, and nobody waits for them
+PUT_OFF_S = 2.0  # latest values and snapshots wait for a transaction without findings, but never longer
 CONFIG_TRIES = 10  # the announcement may be faster than the commit of another desk
 NUMBERS = {"tick": "now_ms", "config": "version"}  # the number each control message carries
 BATCH_BYTES = 4 * 1024 * 1024  # about 180,000 readings
@@ -62,7 +64,7 @@ class Lane:
         self._dirty: dict[int, float] = {}  # partition -> when its latest block was last written
         self._touched: set[int] = set()
         self._frozen: set[int] = set()  # partitions whose snapshot the replay has not yet reached
-        self._last_snapshot = self._last_commit = 0.0
+        self._last_snapshot = self._last_commit = self._last_plain = 0.0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -70,16 +72,22 @@ class Lane:
         """Work until `stop`; raises when the database goes or the lane is fenced off."""
         loop = asyncio.get_running_loop()
         restored = await loop.run_in_executor(self._thread, self.committer.restore)
-        await self._check_log(restored.cursor)
+        lost = await self._check_log(restored.known)
         cursor = self.committer.cursor_seq
         self.stage = Stage(restored.table, self.judges)
-        waiting = [(min(seq, cursor), partition, data) for partition, seq, data in restored.snapshots]
-        self.seq = waiting[0][0] if waiting else 0
+        waiting = [(cursor if lost else min(seq, cursor), partition, data) for partition, seq, data in restored.snapshots]
+        self.seq = waiting[0][0] if waiting else cursor if lost else 0
         for seq, partition, _ in waiting:
             self._due[partition] = (seq, 0, time.monotonic())
+        if lost:
+            await self._tell_settings()
+        broken = False
         while not self.stopping:
             self.puller = Puller(self.client, self.lane, self.seq + 1)
             try:
+                if broken:
+                    await self._same_log()
+                broken = True
                 await self.puller.open()
                 await self._replay(waiting, cursor)
                 self._frozen = set()
@@ -104,29 +112,37 @@ class Lane:
         self._thread.shutdown(wait=True)
         self.committer.close()
 
-    async def _check_log(self, cursor: int) -> None:
-        """A log that ends before the cursor is another log (its disk was lost): take it from its beginning."""
-        last = await self._last_seq()
-        if last < cursor:
-            log.error("the log ends before the cursor: it was lost or replaced", lane=self.lane, cursor=cursor, last=last)
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self.committer.rewind, 0)
-
-    async def _last_seq(self) -> int:
+    async def _check_log(self, known: Standing) -> bool:
+        """Whether the log is another one (or an older copy) than the cursor's; then its new messages are taken, with all state kept."""
+        loop = asyncio.get_running_loop()
         while not self.stopping:
             try:
-                answer = await self.client.request(f"$JS.API.STREAM.INFO.{lane_stream(self.lane)}", b"", timeout=2)
-                return int(json.loads(answer.data)["state"]["last_seq"])
-            except (TimeoutError, OSError, KeyError, ValueError, self.client_error()):
+                verdict = await judge(self.client, self.lane, known)
+            except EngineAway:
                 await asyncio.sleep(0.2)
-        return 1 << 62
+                continue
+            if not verdict.same:
+                log.error("the log was lost or replaced", lane=self.lane, cursor=known.cursor, resume=verdict.resume, last=verdict.last)
+            if not verdict.same or not known.log:
+                await loop.run_in_executor(self._thread, self.committer.adopt, verdict)
+            return not verdict.same
+        return False
 
-    @staticmethod
-    def client_error() -> type[Exception]:
-        """The base of the log client's errors."""
-        from nats.errors import Error
+    async def _same_log(self) -> None:
+        """Before a new pull: when the log was replaced meanwhile, keep all state and start the lane anew (`LogReplaced`)."""
+        known = await asyncio.get_running_loop().run_in_executor(self._thread, self.committer.standing)
+        verdict = await judge(self.client, self.lane, known)
+        if not verdict.same:
+            if self.replayed.is_set():
+                await self._finish()
+            raise LogReplaced(self.lane)
 
-        return Error
+    async def _tell_settings(self) -> None:
+        """The newest settings may have been announced in the log that is gone: announce them in this one."""
+        sql, loop = "select max(version) from detect_laneconfig where lane = %s", asyncio.get_running_loop()
+        row = await loop.run_in_executor(self._thread, lambda: self.committer.connection.execute(sql, (self.lane,)).fetchone())
+        if row and row[0]:
+            await self.client.publish(lane_subject(self.lane), config.control("config", version=row[0]))
 
     # -- replay ----------------------------------------------------------------------------------------------------
 
@@ -165,6 +181,8 @@ class Lane:
         try:
             while not self.stopping:
                 messages = await self.puller.take(self._patience(), most_bytes=BATCH_BYTES)
+                if messages and messages[0][0] > self.seq + 1:
+                    await self._missed(messages[0][0] - 1)
                 while True:
                     batch = self._open_batch()
                     messages = await self._digest(messages, batch)
@@ -178,6 +196,10 @@ class Lane:
         finally:
             if under_way is not None:
                 await under_way
+
+    async def _missed(self, last: int) -> None:
+        log.error("the log no longer has messages that were not worked", lane=self.lane, first=self.seq + 1, last=last)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.committer.missed, self.seq + 1, last)
 
     def _open_batch(self) -> Batch:
         """The batch in hand, or a new one."""
@@ -195,13 +217,16 @@ class Lane:
     async def _submit(self, batch: Batch, under_way: asyncio.Future[None] | None) -> asyncio.Future[None] | None:
         now = time.monotonic()
         self._batch = None
-        self._add_latest(batch, now)
-        self._add_snapshots(batch, now)
+        if not batch.raised or now - self._last_plain > PUT_OFF_S:  # what a siren waits for carries no other load
+            self._add_latest(batch, now)
+            self._add_snapshots(batch, now)
+            self._last_plain = now
         if not batch.matters() and now - self._last_commit < CURSOR_S:
             return under_way
         if under_way is not None:
             await under_way
         self._last_commit = now
+        batch.mark = self.puller.mark if self.puller else (0, 0)
         started = asyncio.get_running_loop().run_in_executor(self._thread, self.committer.commit, batch)
         return asyncio.ensure_future(started)
 

@@ -42,6 +42,8 @@ class Puller:
     def __init__(self, client: Any, lane: int, start: int):
         self.client, self.lane, self.next = client, lane, max(start, 1)
         self.waiting: deque[tuple[int, bytes]] = deque()
+        self.mark = (0, 0)  # last message taken: its sequence, and when the log stored it (ns since 1970)
+        self._stored: deque[tuple[int, int]] = deque()
         self.waiting_bytes = 0
         self.skipped = 0  # messages that the log no longer had when it was opened
         self._asked = 0
@@ -94,7 +96,7 @@ class Puller:
             await self._on_status(message)
             return
         token = message.reply.split(".")  # $JS.ACK.[domain.account.]stream.consumer.delivered.SEQUENCE.…
-        seq = int(token[5] if len(token) == 9 else token[7])
+        seq, stored = (int(token[5]), int(token[7])) if len(token) == 9 else (int(token[7]), int(token[9]))
         self._asked -= 1
         if seq != self.next:
             if not self._first:
@@ -103,6 +105,7 @@ class Puller:
             self.skipped = seq - self.next
         self._first, self.next = False, seq + 1
         self.waiting.append((seq, message.data))
+        self._stored.append((seq, stored))
         self.waiting_bytes += len(message.data)
         self._wake.set()
         if self._asked <= PULL // 2:
@@ -140,6 +143,8 @@ class Puller:
         while self.waiting and len(taken) < most and size < most_bytes:
             taken.append(self.waiting.popleft())
             size += len(taken[-1][1])
+        while self._stored and taken and self._stored[0][0] <= taken[-1][0]:
+            self.mark = self._stored.popleft()
         self.waiting_bytes -= size
         if self._error and not taken:
             raise self._error

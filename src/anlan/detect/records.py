@@ -81,7 +81,7 @@ def places(connection: psycopg.Connection[Any], stations: Sequence[int]) -> dict
     if not stations:
         return {}
     sql = "select number, id, site_id, division_code from register_station where number = any(%s)"
-    return {row[0]: Place(*row[1:]) for row in connection.execute(sql, (sorted(set(stations)),)).fetchall()}
+    return {row[0]: Place(*row[1:]) for row in connection.execute(sql, (sorted(set(stations)),), prepare=True).fetchall()}
 
 
 def plain(value: Any) -> Any:
@@ -110,10 +110,14 @@ def event_type(detector: str, grade: int) -> str:
 
 
 def write_findings(
-    connection: psycopg.Connection[Any], raised: list[Raised], judges: dict[str, Detector], table: SeriesTable, now: datetime
+    connection: psycopg.Connection[Any],
+    raised: list[Raised],
+    judges: dict[str, Detector],
+    table: SeriesTable,
+    now: datetime,
+    where: dict[int, Place],
 ) -> None:
-    """Findings and their events."""
-    where = places(connection, [r.station for r in raised])
+    """Findings and their events; `where` are the `places` of their stations."""
     findings, events = [], []
     for r in raised:
         place, judge = where.get(r.station), judges[r.detector]

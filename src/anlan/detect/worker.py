@@ -21,11 +21,13 @@ from ..base import settings
 from ..base.clock import now_ms
 from ..base.errors import AnlanError
 from ..collect import hours
+from ..engines.beat import heartbeat
 from ..engines.nats import connect_for_ever
 from ..engines.processes import announce_ready
 from . import warm
 from .commit import ACTOR, KEEPALIVE, Committer, Fenced
 from .foresight import Foresight
+from .identity import LogReplaced
 from .lane import Lane
 from .puller import EngineAway
 from .records import Predict
@@ -62,6 +64,7 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(name, self.stop)
+        beats = loop.create_task(heartbeat())
         self.client = await connect_for_ever(self.nats_url, "anlan-worker", disconnected_cb=self._log_went, pending_size=64 * 1024 * 1024)
         while not self._stop.is_set():
             try:
@@ -74,6 +77,7 @@ class Worker:
                 self._tell_ready()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), BEAT_S)
+        beats.cancel()
         await asyncio.gather(*(self._give_up(lane) for lane in list(self.lanes)))
         await asyncio.to_thread(self.foresight.close)
         await self.client.close()
@@ -136,7 +140,7 @@ class Worker:
         work = self.running[lane] = Lane(self.client, lane, committer, self.judges, self.foresight)
         try:
             await work.run()
-        except (psycopg.Error, Fenced) as error:
+        except (psycopg.Error, Fenced, LogReplaced) as error:
             log.warning("lane interrupted", lane=lane, error=_line(error))
         except Exception:
             log.exception("lane failed", lane=lane)

@@ -197,6 +197,14 @@ def _refuse_full(engines: Engines) -> None:
         )
 
 
+def _forget_log(engines: Engines) -> None:
+    """The lanes are in a new log under their old numbers: the cursors fit it, its identity is not that of the archive."""
+    import psycopg
+
+    with psycopg.connect(engines.database_url) as connection:
+        connection.execute("update collect_lanecursor set log = '', mark_seq = 0, mark_ns = 0")
+
+
 async def _fill_lane(url: str, lane: int, lanes: int, first: int, messages: Iterator[Logged]) -> int:
     """Make the lane anew with its old sequence numbers and publish its messages; how many."""
     from nats.js.errors import NotFoundError
@@ -242,6 +250,7 @@ def restore(file: Path, data: Path | None = None) -> dict[str, Any]:
             filled = asyncio.run(_fill_lane(engines.nats_url, lane, len(lanes), row["first"], messages))
             if filled != row["messages"]:
                 raise bad_archive(f"lane {lane}: {filled} messages of {row['messages']}")
+        _forget_log(engines)
         for name in SECRETS:
             kept = work / "secrets" / name
             if kept.exists() and not (engines.folders.data / name).exists():

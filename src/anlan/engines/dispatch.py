@@ -17,8 +17,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,15 +98,20 @@ def _again(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.errors.UniqueViolation) and error.diag.constraint_name == "inbox_once"
 
 
-def _transaction(name: str, actor: str) -> AbstractContextManager[Any]:
+@contextmanager
+def _transaction(name: str, actor: str) -> Iterator[None]:
     """The transaction of one hand-over; an urgent one in a pipeline, so that its COMMIT travels with its last writes."""
     if connection.in_atomic_block:
-        return acting(actor)
-    stack = ExitStack()
-    if is_urgent(name):
-        stack.enter_context(together())
-    stack.enter_context(transaction.atomic())
-    return stack
+        with acting(actor):
+            yield
+    elif not is_urgent(name):
+        with transaction.atomic():
+            yield
+    else:
+        with transaction.atomic(), together():
+            yield
+            with connection.wrap_database_errors:
+                connection.connection.commit()  # Django's own commit, after the pipeline, then has nothing left to do
 
 
 def hand_over(event: Event, name: str, handler: Any) -> bool:
@@ -197,6 +202,7 @@ class Dispatcher:
     def __init__(self, database_url: str = ""):
         self.url = database_url or str(conf.get("DATABASE_URL"))
         self.active = False
+        self.standby = False  # another desk is the active one
         self._stopping = threading.Event()
         self._failing: Failing | None = None
         self._later: deque[Event] = deque()  # events that their urgent handlers had, and the others not yet
@@ -230,6 +236,7 @@ class Dispatcher:
                 row = listener.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone()
                 if row and row[0]:
                     self._begin()
+                self.standby = not self.active
             fresh = _heard(listener, 0.0 if self._later or self._behind else LOOK_S)
             if self.active:
                 self._take(fresh)

@@ -1,4 +1,4 @@
-"""What the engines keep: events on their way (outbox), what was handled (inbox), the audit trail."""
+"""What the engines keep: events on their way (outbox), what was handled (inbox), the audit trail, facts and conditions of the house."""
 
 from __future__ import annotations
 
@@ -64,3 +64,28 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=6)  # INSERT UPDATE DELETE
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+
+
+class HouseFact(models.Model):
+    """What was fixed when this installation was made (number of lanes, of partitions); see `engines.installed`."""
+
+    name = models.TextField(primary_key=True)
+    value = models.TextField()
+
+
+class Condition(models.Model):
+    """Something is wrong with the house itself (disk, clock, log): on every screen until it ended or was seen to.
+
+    ``key`` tells two of one code apart (a lane, a machine). Written by `engines.conditions`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.TextField()
+    key = models.TextField(default="")
+    zh = models.TextField()
+    en = models.TextField()
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)  # null: it stands
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["code", "key"], name="condition_once", condition=models.Q(until__isnull=True))]

@@ -114,6 +114,22 @@ class EmbeddedNats:
         except OSError:
             return False
 
+    def alive(self) -> bool:
+        """Whether JetStream answers: a server that ran out of disk goes on without it until it is started again."""
+        login = b'CONNECT {"verbose":false,"pedantic":false,"user":"anlan","pass":"%s"}\r\n' % self._password().encode()
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as line:
+                line.sendall(login + b"SUB _INBOX.alive 1\r\nPUB $JS.API.INFO _INBOX.alive 0\r\n\r\n")
+                got = b""
+                while b"account_info_response" not in got:
+                    part = line.recv(16384)
+                    got += part
+                    if not part or b'"error"' in got or b" 503" in got:
+                        return False
+                return True
+        except OSError:
+            return False
+
     def start(self, lanes: int | None = None, timeout_s: float = 20) -> None:
         """Start without a supervisor (tools, tests), wait, ensure the lanes."""
         self.folders.make()

@@ -14,6 +14,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ SETTINGS: dict[str, str] = {
     "log_checkpoints": "off",
     "lc_messages": "C",
 }
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL's message protocol, SSLRequest: answered with one byte
 SETTINGS_FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -144,8 +146,8 @@ class EmbeddedPostgres:
         while self.servers() and time.monotonic() < deadline:
             time.sleep(0.02)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        for socket in self.sockets.glob(".s.PGSQL.*"):
-            socket.unlink(missing_ok=True)
+        for stale in self.sockets.glob(".s.PGSQL.*"):
+            stale.unlink(missing_ok=True)
 
     def servers(self) -> list[psutil.Process]:
         """All running postgres processes that work in this cluster's folder."""
@@ -165,6 +167,17 @@ class EmbeddedPostgres:
                 connection.execute("select 1")
             return True
         except psycopg.Error:
+            return False
+
+    def alive(self) -> bool:
+        """Whether the server answers at all (also while it replays its log after a crash): it takes or refuses TLS at once."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.settimeout(2)
+                line.connect(str(self.sockets / f".s.PGSQL.{PORT}"))
+                line.sendall(SSL_REQUEST)
+                return bool(line.recv(1))
+        except OSError:
             return False
 
     def create_database(self, name: str = "anlan") -> None:

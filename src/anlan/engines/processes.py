@@ -3,7 +3,9 @@
 No Django here. Every child runs through `confine` (it ends when the supervisor ends, even by kill -9
 on Linux) in its own session, so that Ctrl-C reaches the supervisor alone, which then stops the
 children in reverse order. A dead child is started again at once, then after 0.2, 0.4 … 5 s while it
-keeps dying young. Logs go to ``<data>/logs/<name>.log``; process ids to ``<data>/run/pids.json``.
+keeps dying young. A child that lives and does nothing (its heartbeat stands still, see
+`engines.beat`; an engine does not answer) is killed and started again.
+Logs go to ``<data>/logs/<name>.log``; process ids to ``<data>/run/pids.json``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import orjson
 import psutil
 import structlog
 
+from ..base import settings as conf
+from ..base.clock import now_ms
 from ..base.errors import AnlanError
 from .folders import Folders, write_json
 from .memory import MALLOC
@@ -32,6 +36,8 @@ from .postgres import CONFINE
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 STEADY_S = 30.0  # a child that lived this long starts again without a pause
 LOG_BYTES = 20 * 1024 * 1024  # a log longer than this is turned over (one old one is kept) when its process starts
+PROBE_S = 5.0  # engines are asked this often
+GAP_S = 5.0  # a supervisor that stood still so long (suspended machine) judges nobody by that time
 log = structlog.get_logger("anlan.up")
 
 
@@ -51,7 +57,8 @@ class Child:
     """One process to keep running.
 
     ``ready`` tells whether it serves (default: its ready file is there). ``prepare`` runs before each
-    start. ``command`` is already confined for engines, else it is confined here.
+    start. ``command`` is already confined for engines, else it is confined here. ``answers`` asks an engine whether it
+    is at work; a child that ``beats`` runs `beat.heartbeat`. Others are only watched for their end.
     """
 
     name: str
@@ -62,11 +69,16 @@ class Child:
     stop_signal: int = signal.SIGTERM
     grace_s: float = 10.0
     ready_s: float = 60.0
+    answers: Callable[[], bool] | None = None
+    beats: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
     again_at: float = 0.0
     restarts: int = 0
+    heard: float = 0.0  # when it last gave a sign of life (monotonic)
+    beat: int = 0
+    hung: bool = False
 
     @property
     def alive(self) -> bool:
@@ -91,6 +103,8 @@ class Supervisor:
         self.folders = folders
         self.stages: list[list[Child]] = []
         self.stopping = False
+        self.hung_s = float(conf.get("HUNG_S"))
+        self._looked = self._asked = 0.0
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -124,6 +138,10 @@ class Supervisor:
         """The file that `announce_ready` writes."""
         return self.folders.run / f"{child.name}.ready"
 
+    def beat_file(self, child: Child) -> Path:
+        """The file that `beat.beat` touches."""
+        return self.folders.run / f"{child.name}.beat"
+
     def facts(self, name: str) -> dict[str, Any]:
         """What a child announced when it was ready."""
         with contextlib.suppress(OSError, ValueError):
@@ -140,16 +158,19 @@ class Supervisor:
     def spawn(self, child: Child) -> None:
         """Start one child (not waiting until it is ready)."""
         self.ready_file(child).unlink(missing_ok=True)
+        self.beat_file(child).unlink(missing_ok=True)
         if child.prepare:
             child.prepare()
-        told = {"ANLAN_READY_FILE": str(self.ready_file(child)), "PYTHONUNBUFFERED": "1"}
+        told = {"ANLAN_READY_FILE": str(self.ready_file(child)), "ANLAN_BEAT_FILE": str(self.beat_file(child)), "PYTHONUNBUFFERED": "1"}
         environment = {**MALLOC, **os.environ, **child.environment, **told}
         with self._log_file(child) as output:
             child.process = subprocess.Popen(
                 child.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
             )
         child.started, child.again_at = time.monotonic(), 0.0
-        self._write_pids()
+        child.heard = child.started + child.ready_s  # a start has its own time
+        with contextlib.suppress(OSError):  # a full disk: nobody can read it, everything goes on
+            self._write_pids()
 
     def _write_pids(self) -> None:
         rows = {}
@@ -193,6 +214,7 @@ class Supervisor:
         """Keep everything running until a stop is asked for."""
         while not self.stopping:
             now = time.monotonic()
+            self._end_hung(now)
             for child in self.children:
                 if child.alive:
                     continue
@@ -210,11 +232,50 @@ class Supervisor:
             waiting = [child.again_at - now for child in self.children if child.again_at]
             self._pause(min([1.0, *waiting]))
 
+    def _end_hung(self, now: float) -> None:
+        """Kill children that gave no sign of life for HUNG_S; `watch` starts them again."""
+        if now - self._looked > GAP_S:
+            for child in self.children:
+                child.heard = max(child.heard, now)
+        probe = now - self._asked >= min(PROBE_S, self.hung_s / 4)
+        self._looked, self._asked = now, now if probe else self._asked
+        for child in self.children if self.hung_s > 0 else []:
+            if not child.alive or not child.process or not (child.answers or child.beats):
+                continue
+            if self._gives_sign(child, probe):
+                child.heard = now
+            elif now - child.heard > self.hung_s:
+                log.error("process hangs, killed", child=child.name, silent_s=round(now - child.heard, 1))
+                child.hung = True
+                child.process.kill()
+                child.process.wait()
+
+    def _gives_sign(self, child: Child, probe: bool) -> bool:
+        """Whether the heartbeat has moved, or the engine answered just now."""
+        if child.answers:
+            return probe and child.answers()
+        with contextlib.suppress(OSError):
+            last, child.beat = child.beat, self.beat_file(child).stat().st_mtime_ns
+            return last != child.beat
+        return False
+
+    def _note_fault(self, child: Child, why: str) -> None:
+        """Leave word for the screens (`<data>/run/faults.json`: name to what happened last and how often)."""
+        path = self.folders.run / "faults.json"
+        rows: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):
+            rows = orjson.loads(path.read_bytes())
+        times = int(rows.get(child.name, {}).get("times", 0)) + 1
+        with contextlib.suppress(OSError):
+            write_json(path, {**rows, child.name: {"why": why, "at_ms": now_ms(), "times": times}})
+
     def _note_death(self, child: Child, now: float) -> None:
         young = now - child.started < STEADY_S
         code = child.process.returncode if child.process else None
         child.pause = min(max(child.pause * 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S) if young and child.restarts else 0.0
         child.again_at = now + child.pause
+        self._note_fault(child, "hung" if child.hung else f"ended ({code})")
+        child.hung = False
         log.warning("process ended, starting it again", child=child.name, code=code, after_s=round(now - child.started, 1))
 
     def stop_stage(self) -> None:
@@ -233,6 +294,7 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
             self.ready_file(child).unlink(missing_ok=True)
+            self.beat_file(child).unlink(missing_ok=True)
 
     def stop_all(self) -> None:
         """Stop all children, last stage first."""

@@ -6,8 +6,10 @@ document type declaration is refused before its content is looked at (XML extern
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 from lxml import etree
@@ -93,4 +95,46 @@ def check(data: bytes, *, outgoing: bool = False) -> Verdict:
                 f"root {shown} is neither CAP 1.2 nor the national 12379 format",
             ),
         ),
+    )
+
+
+def check_together(messages: Iterable[bytes], *, outgoing: bool = False) -> Iterator[Verdict]:
+    """The verdicts on messages that one receiver holds: also R21, two different ones must never share their name.
+
+    The name of a CAP message is its sender, identifier and sent; the same message again is a repeat (advice).
+    """
+    held: dict[tuple[str, str, str], bytes] = {}
+    for data in messages:
+        verdict = check(data, outgoing=outgoing)
+        name, digest = _named(data)
+        if name is None or digest is None:
+            yield verdict
+        elif name not in held:
+            held[name] = digest
+            yield verdict
+        else:
+            yield replace(verdict, findings=(*verdict.findings, _same(name, held[name] == digest)))
+
+
+def _named(data: bytes) -> tuple[tuple[str, str, str] | None, bytes | None]:
+    """Name and content digest (canonical form, so that layout does not count) of a CAP message."""
+    from .formats.cap12.rules import same_name
+
+    try:
+        root = safe_parse(data)
+    except ValueError:
+        return None, None
+    name = same_name(root)
+    if not all(name):
+        return None, None
+    bare = etree.fromstring(etree.tostring(root), etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True))
+    return name, hashlib.sha256(etree.tostring(bare, method="c14n")).digest()
+
+
+def _same(name: tuple[str, str, str], equal: bool) -> CheckFinding:
+    shown = ",".join(name)[:120]
+    if equal:
+        return CheckFinding("R21", "advice", f"与已收到的 {shown} 相同，为重复报文", f"the same as {shown}, which was received already")
+    return CheckFinding(
+        "R21", "error", f"与另一份内容不同的报文同为 {shown}", f"another message of different content has the same name {shown}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..issue.models import HazardWarning
 from ..issue.views import iso
 from ..register.scope import scoped
 from . import calls, service
+from .around import around
 from .models import CallStep, Notice
 
 router = Router(tags=["notify"])
@@ -126,7 +128,7 @@ def receipts(request: HttpRequest, notice_id: str) -> list[dict[str, Any]]:
 def my_calls(request: HttpRequest, mine: int = 1) -> list[dict[str, Any]]:
     """Calls that wait for the asker; with ``mine=0`` all that are being made in the asker's area."""
     if mine:
-        return [_call(s) for s in calls.mine(_asker(request))]
+        return [_call(s) | around(s) for s in calls.mine(_asker(request))]
     rows = scoped(CallStep.objects.filter(state="calling"), _asker(request), "chain__division_code")
     return [_call(s) for s in rows.select_related("post", "chain__warning", "chain__site").order_by("deadline")[:200]]
 
@@ -155,6 +157,16 @@ def confirm(request: HttpRequest, notice_id: str, body: TextIn) -> dict[str, Any
 def act(request: HttpRequest, notice_id: str, body: TextIn) -> dict[str, Any]:
     """Say that it was acted upon."""
     return _message(service.act(notice_id, _asker(request), body.text))
+
+
+@router.post("/gateway/receipts/{token}", auth=None, summary="A gateway reports what became of a message (signed address)")
+def gateway_receipt(request: HttpRequest, token: str) -> dict[str, bool]:
+    """JSON as the gateway has it; ``taken`` says whether it was a state that the template knows."""
+    try:
+        said = json.loads(request.body[:20_000] or b"{}")
+    except ValueError:
+        raise AnlanError("notify.bad_receipt", "回执不是 JSON", "the receipt is no JSON", status=400) from None
+    return {"taken": service.gateway_says(token, said)}
 
 
 @router.get("/h/{token}", auth=None)

@@ -33,6 +33,8 @@ class Message:
     cause: tuple[str, ...] = ()
     attempt: int = 1
     device_kind: str = ""
+    link: str = ""  # a household's own page
+    callback: str = ""  # where a gateway reports what became of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Channel(ABC):
 
     @abstractmethod
     def address_of(self, addresses: dict[str, str]) -> str:
-        """The address to use, from what the register knows (phone, email, person, household, device); empty: not reachable."""
+        """The address to use, from what the register knows (phone, email, person, household, link, device); empty: not reachable."""
 
     @abstractmethod
     def deliver(self, messages: Sequence[Message], hands: Hands) -> list[Outcome]:

@@ -6,14 +6,15 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+import numpy as np
+from django.db.models import Max, Min
 
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..base.geo import distance_m
 from ..issue.models import HazardWarning
 from ..issue.views import iso
-from ..register.models import Household
+from ..register.models import Device, Household
 from . import stage
 from .models import CallChain, Notice, Receipt
 from .spread import channels
@@ -38,6 +39,8 @@ def reach(warning_id: str, *, now: datetime | None = None, doors: int = 200) -> 
         "at": iso(when),
         "listed": {"households": len(cells), "people": sum(c["people"] for c in cells)},
         "reachable": {"households": len(reachable), "people": sum(c["people"] for c in reachable)},
+        "by": {way: sum(1 for c in cells if c["by"] == way) for way in sorted({c["by"] for c in cells if c["by"]})},
+        "nobody": {"households": len(cells) - len(reachable), "people": sum(c["people"] for c in cells if c["unreachable"])},
         "facts": facts,
         "people": {fact: sum(c["people"] for c in known if c["fact"] >= n) for n, fact in enumerate(facts, 1)},
         "silent": sum(1 for c in cells if c["silent"]),
@@ -46,26 +49,30 @@ def reach(warning_id: str, *, now: datetime | None = None, doors: int = 200) -> 
         "channels": _channels(warning),
         "door_list": _door_list(warning, cells, doors),
         "chain": chain_view(warning),
+        "acted_at": _acted_at(warning),
     }
 
 
 def _cells(warning: HazardWarning, now: datetime) -> list[dict[str, Any]]:
     notices: dict[str, dict[str, Any]] = {}
     rows = Notice.objects.filter(warning=warning, recipient__startswith="household-").values_list(
-        "id", "recipient", "state", "reached", "created_at"
+        "id", "recipient", "state", "reached", "created_at", "channel"
     )
-    for name, recipient, state, reached, made in rows:
-        known = notices.setdefault(recipient, {"reached": 0, "unreachable": True, "made": made, "notice": name})
+    for name, recipient, state, reached, made, channel in rows:
+        known = notices.setdefault(recipient, {"reached": 0, "by": "", "made": made, "notice": name})
         known["reached"] = max(known["reached"], reached)
-        if state != "unreachable":
-            known |= {"unreachable": False, "notice": name}
+        if state not in ("unreachable", "failed"):
+            known |= {"by": channel, "notice": name}
     columns = ("id", "door", "building", "people", "needs_help", "lon", "lat", "grid__inspector__name")
-    homes = Household.objects.filter(pk__in=list(notices)).order_by("building", "door", "id").values_list(*columns)
+    found = Household.objects.filter(pk__in=list(notices)).order_by("building", "door", "id").values_list(*columns)
+    homes = list(found)
     since = warning.issued_at + timedelta(minutes=stage.SILENT_MINUTES)
     cells = []
+    heard = _heard(warning, [(h[0], h[5], h[6]) for h in homes])
     for home, door, building, people, needs_help, lon, lat, inspector in homes:
         n = notices[home]
-        silent = not n["unreachable"] and n["reached"] < 3 and now >= since
+        by = n["by"] or ("loudspeaker" if home in heard else "")
+        silent = bool(by) and n["reached"] < 3 and now >= since
         cells.append(
             {
                 "id": home,
@@ -74,7 +81,8 @@ def _cells(warning: HazardWarning, now: datetime) -> list[dict[str, Any]]:
                 "building": building,
                 "fact": n["reached"],
                 "silent": silent,
-                "unreachable": n["unreachable"],
+                "unreachable": not by,
+                "by": by,
                 "people": people,
                 "needs_help": needs_help,
                 "lon": lon,
@@ -85,19 +93,46 @@ def _cells(warning: HazardWarning, now: datetime) -> list[dict[str, Any]]:
     return cells
 
 
+def _heard(warning: HazardWarning, homes: list[tuple[str, float, float]]) -> set[str]:
+    """Households within the reach of a loudspeaker or siren that plays this warning (a failed one does not)."""
+    notices = Notice.objects.filter(warning=warning, recipient__startswith="device-", state__in=("sent", "queued", "sending"))
+    devices = Device.objects.filter(pk__in=notices.values("recipient"), enabled=True, lon__isnull=False, lat__isnull=False, reach_m__gt=0)
+    lon, lat = np.array([h[1] for h in homes]), np.array([h[2] for h in homes])
+    heard = np.zeros(len(homes), bool)
+    for x, y, reach_m in devices.values_list("lon", "lat", "reach_m") if homes else []:
+        heard |= np.asarray(distance_m(lon, lat, x, y)) <= reach_m
+    return {homes[i][0] for i in np.flatnonzero(heard)}
+
+
+def unreached(warning_id: str) -> list[dict[str, Any]]:
+    """The households of a warning's area that no channel and no loudspeaker reaches and that nobody has spoken to yet."""
+    warning = HazardWarning.objects.select_related("site").filter(pk=warning_id).first()
+    if warning is None:
+        return []
+    return stage.knock_order([c for c in _cells(warning, SystemClock().now()) if c["unreachable"] and c["fact"] < 3])
+
+
 def _buildings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for cell in cells:
         grouped[cell["building"]].append(cell)
-    keys = ("id", "door", "fact", "silent", "unreachable", "people", "notice")
+    keys = ("id", "door", "fact", "silent", "unreachable", "by", "people", "notice")
     return [
         {
             "name": name,
             "inspector": next((c["inspector"] for c in found if c["inspector"]), ""),
+            "lon": sum(c["lon"] for c in found) / len(found),
+            "lat": sum(c["lat"] for c in found) / len(found),
             "cells": [{k: c[k] for k in keys} for c in found],
         }
         for name, found in grouped.items()
     ]
+
+
+def _acted_at(warning: HazardWarning) -> list[str | None]:
+    """When each household was first known to be out, oldest first: the curve of people out."""
+    rows = Receipt.objects.filter(warning=warning, fact="acted", notice__recipient__startswith="household-")
+    return [iso(at) for at in sorted(rows.values_list("notice__recipient").annotate(at=Min("at")).values_list("at", flat=True))]
 
 
 def _channels(warning: HazardWarning) -> list[dict[str, Any]]:
@@ -150,6 +185,7 @@ def _door_list(warning: HazardWarning, cells: list[dict[str, Any]], most: int) -
         "fact",
         "unreachable",
         "silent",
+        "by",
         "lon",
         "lat",
     )

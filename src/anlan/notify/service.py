@@ -19,14 +19,13 @@ from ..engines.reconcile import every
 from ..issue.models import HazardWarning
 from ..register.models import Household
 from ..register.scope import Asker
-from . import calls, delivery, ledger, spread
+from . import calls, delivery, ledger, links, spread
 from .calls import answer
 from .ledger import verify
 from .models import Notice, Spread
 from .reach import reach
 
 __all__ = ["act", "answer", "confirm", "household_link", "household_of", "open_household", "open_inbox", "reach", "verify"]
-SALT = "anlan.household"
 
 
 @on("issue.warning.issued")
@@ -178,13 +177,13 @@ def open_inbox(asker: Asker, *, limit: int = 100, now: datetime | None = None) -
 
 def household_link(household_id: str) -> str:
     """The signed part of a household's own link (``/h/<token>``); it opens this household's messages only."""
-    return signing.dumps(household_id, salt=SALT)
+    return links.household_token(household_id)
 
 
 def household_of(token: str) -> Household:
     """The household of a link; ``notify.no_such_link`` for anything that we did not sign."""
     try:
-        name = signing.loads(token, salt=SALT)
+        name = signing.loads(token, salt=links.HOUSEHOLD)
     except signing.BadSignature:
         name = ""
     found = Household.objects.filter(pk=name).first() if name else None
@@ -196,7 +195,7 @@ def household_of(token: str) -> Household:
 def open_household(token: str, *, now: datetime | None = None) -> tuple[Household, list[Notice]]:
     """The household's messages by its link, newest first, with the device receipt of first opening."""
     household = household_of(token)
-    rows = Notice.objects.filter(recipient=household.id, state="sent").select_related("warning")
+    rows = Notice.objects.filter(recipient=household.id, state__in=("sent", "queued", "sending", "unreachable")).select_related("warning")
     found = list(rows.order_by("-created_at")[:20])
     if any(n.reached < 2 for n in found):
         with acting(household.id):
@@ -215,6 +214,25 @@ def household_says(token: str, fact: str, notice_id: str = "", text: str = "", *
         raise AnlanError("notify.no_such_notice", "没有这条通知", "there is no such notice")
     with acting(household.id):
         return _fact(notice, fact, household.id, text, now or SystemClock().now(), "household")
+
+
+def gateway_says(token: str, said: Any, *, now: datetime | None = None) -> bool:
+    """A gateway's call-back about one message; whether it said a fact we know. Twice, late or out of order does no harm."""
+    notice_id, attempt = links.receipt_of(token)
+    channel = spread.channels()["gateway"]
+    fact = str(channel.understood(said))  # type: ignore[attr-defined]
+    if not fact:
+        return False
+    with acting("system:notify.gateway"):
+        notice = _notice(notice_id)
+        when = now or SystemClock().now()
+        source = f"gateway:{attempt}"
+        row = ledger.Fact(notice.id, fact, when, "gateway", source, {"said": str(said)[:500]})
+        ledger.append(notice.warning_id, [row], division_code=notice.division_code)
+        if fact == "failed" and Notice.objects.filter(pk=notice.pk, reached__lt=2).exists():
+            error = "网关报告未送达 · the gateway reports no delivery"
+            Notice.objects.filter(pk=notice.pk, reached__lt=2).update(state="failed", error=error)
+    return True
 
 
 def facts_of(notice_id: str) -> list[dict[str, Any]]:

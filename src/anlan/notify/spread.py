@@ -21,9 +21,9 @@ from ..engines.outbox import emit
 from ..issue.models import HazardWarning
 from ..issue.wording import rings
 from ..register.models import Device, Household, Person
-from . import ledger, stage
+from . import ledger, links, stage
 from .contract import Channel, Hands, Message, Outcome
-from .models import Notice, Spread
+from .models import Notice, Receipt, Spread
 from .stage import Draft, Order, Recipient
 
 SLICE = 2000
@@ -106,6 +106,13 @@ def devices(warning: HazardWarning, order: Order) -> list[Recipient]:
     ]
 
 
+def linked_households(ids: list[str]) -> set[str]:
+    """Those of these households that have opened their own page before, so that they have its link."""
+    opened = dict(Notice.objects.filter(recipient__in=ids, reached__gte=2).values_list("pk", "recipient"))
+    rows = Receipt.objects.filter(notice__in=list(opened), fact="device").values_list("notice_id", "reported_by")
+    return {opened[notice] for notice, by in rows if by == opened[notice]}
+
+
 def _households(warning: HazardWarning, order: Order, after: str) -> tuple[list[Recipient], str]:
     """The next slice of households in the order of their ids, and the last id looked at (empty: no more)."""
     told = told_before(warning.series, warning.id, "household-") if warning.version > 1 else set()
@@ -115,6 +122,7 @@ def _households(warning: HazardWarning, order: Order, after: str) -> tuple[list[
         else _box(Household.objects.all(), order, 0.0) | Household.objects.filter(pk__in=told)
     )
     rows = list(query.filter(pk__gt=after).order_by("pk")[:SLICE])
+    linked = linked_households([h.id for h in rows])
     people = [
         Recipient(
             h.id,
@@ -123,7 +131,7 @@ def _households(warning: HazardWarning, order: Order, after: str) -> tuple[list[
             h.lon,
             h.lat,
             h.division_code,
-            {"household": h.id, "phone": h.phone},
+            {"household": h.id, "phone": h.phone, "link": "1" if h.id in linked else ""},
             always=h.id in told,
         )
         for h in rows
@@ -175,7 +183,7 @@ def make(
             priority=place,
             attempts=1 if local else 0,
             next_at=None if local else now,
-            error="" if draft.channel else "未登记任何联系方式 · no way to reach is registered",
+            error="" if draft.channel else "没有任何渠道能通知到本户 · no channel reaches it",
         )
         rows[notice.id] = (notice, draft)
     known = set(Notice.objects.filter(pk__in=rows).values_list("id", flat=True))
@@ -207,6 +215,8 @@ def message_of(notice: Notice, warning: HazardWarning, kind: str, device_kind: s
         (warning.id, notice.id),
         max(notice.attempts, 1),
         device_kind,
+        links.household_link(notice.recipient) if notice.recipient.startswith("household-") and notice.channel == "gateway" else "",
+        links.receipt_link(notice.id, max(notice.attempts, 1)) if notice.channel == "gateway" else "",
     )
 
 
@@ -281,4 +291,7 @@ def spread_next(warning_id: str, now: datetime | None = None) -> bool:
     people, after = _households(warning, order, row.after)
     fresh = make(warning, stage.plan(people, order, channels()), when)
     Spread.objects.filter(pk=warning_id).update(after=after, made=F("made") + len(fresh), done_at=None if after else when)
+    if not after:
+        payload = {"series": warning.series, "site": warning.site_id or "", "grade": warning.grade, "kind": warning.kind}
+        emit("notify.spread.done", warning.id, payload, division_code=warning.division_code, cause=[warning.id])
     return bool(after)

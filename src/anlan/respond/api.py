@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
@@ -12,7 +13,8 @@ from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..issue.models import HazardWarning
 from ..register.scope import Asker, scoped
-from . import service
+from . import doors, service
+from .knocks import doors_of
 from .models import Incident, Task
 from .stage import OPEN
 from .tasks import of_person
@@ -25,6 +27,14 @@ class TextIn(Schema):
     """What was done, or why not."""
 
     text: str = ""
+
+
+class DoorIn(Schema):
+    """What was found at a door: ``acted``, ``confirmed`` or ``absent``."""
+
+    answer: str
+    text: str = ""
+    said_at: datetime | None = None  # by the phone's clock; tells a repeat of the same answer from a second visit
 
 
 class ReviewIn(Schema):
@@ -153,6 +163,18 @@ def add_task(request: HttpRequest, incident_id: str, given: TaskIn) -> dict[str,
     return task_row(_loaded(task.id))
 
 
+@router.get("/doors", summary="Doors the asker must knock at, one list per warning in force")
+def my_doors(request: HttpRequest) -> list[dict[str, Any]]:
+    """Households of the asker's own grids (of their area when they have no grid), with what is known of each."""
+    return doors.doors_of(_asker(request))
+
+
+@router.post("/doors/{notice_id}", summary="What was found at a door: acted, confirmed or absent")
+def door_visit(request: HttpRequest, notice_id: str, given: DoorIn) -> dict[str, Any]:
+    """Right ``respond``; the newest visit counts."""
+    return {"notice": doors.visit(notice_id, _asker(request), given.answer, given.text, said_at=given.said_at).id, "answer": given.answer}
+
+
 @router.get("/tasks", summary="Tasks by what runs out first: ?mine=1&state=&incident=")
 def list_tasks(request: HttpRequest, mine: bool = False, state: str = "", incident: str = "", limit: int = 200) -> list[dict[str, Any]]:
     """Tasks of the asker (`mine`) or of their area; open ones unless `state` says otherwise (``all`` for every state)."""
@@ -175,6 +197,13 @@ def one_task(request: HttpRequest, task_id: str) -> dict[str, Any]:
     if task is None or not (own or scoped(Task.objects.filter(pk=task_id), asker).exists()):
         raise AnlanError("respond.not_found", f"没有任务 {task_id}，或不在您的辖区内", f"no task {task_id}, or outside your area")
     return task_row(task)
+
+
+@router.get("/tasks/{task_id}/doors", summary="The doors of a door-knock task: who lives there, and what was said so far")
+def task_doors(request: HttpRequest, task_id: str) -> list[dict[str, Any]]:
+    """Empty for other tasks; each door is reported by ``POST /notices/{notice}/confirm`` or ``/act``."""
+    one_task(request, task_id)
+    return doors_of(_loaded(task_id))
 
 
 @router.post("/tasks/{task_id}/accept", summary="Take a task")

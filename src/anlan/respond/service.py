@@ -17,6 +17,7 @@ from ..notify.models import Notice
 from ..register.models import Person
 from ..register.scope import Asker
 from .contract import plan_for
+from .knocks import send_knocks
 from .models import Incident, Task, TimelineEntry
 from .stage import incident_title, tasks_due
 from .tasks import accept, chase_late, done, ladder_of, open_incident, refuse, send_draft, send_task, waiting
@@ -95,6 +96,18 @@ def _send_plan(incident: Incident, warning: HazardWarning) -> None:
         send_draft(incident, draft, warning.id, plan.version, warning.issued_at)
     for item in nobody:
         tell(incident, warning.issued_at, "respond.task.nobody", item.key, "system:respond", {"title": item.zh, "title_en": item.en})
+
+
+@on("notify.spread.done")
+def doors_to_knock(event: Event) -> None:
+    """All households of a warning's area have been told, or not: those that nobody reaches become door-knock tasks."""
+    warning = HazardWarning.objects.select_related("site").filter(pk=event.subject, state="issued", exercise=False).first()
+    if warning is None or warning.site is None:
+        return
+    incident = Incident.objects.filter(site=warning.site, hazard=warning.hazard, exercise=False, state="open").first()
+    if incident is not None:
+        with acting("system:respond"):
+            send_knocks(incident, warning, SystemClock().now())
 
 
 @on(*(t for t in TOLD if t != "issue.warning.issued"))

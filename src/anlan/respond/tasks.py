@@ -43,7 +43,7 @@ def send_draft(incident: Incident, draft: Draft, warning_id: str, plan_version: 
         cause=[warning_id],
         **_place(incident),
     )
-    return _send(task)
+    return send(task)
 
 
 def send_task(
@@ -77,7 +77,7 @@ def send_task(
             cause=[incident.id],
             **_place(incident),
         )
-        return _send(task)
+        return send(task)
 
 
 def _place(incident: Incident) -> dict[str, Any]:
@@ -85,7 +85,8 @@ def _place(incident: Incident) -> dict[str, Any]:
     return {"lon": site.lon, "lat": site.lat} if site else {}
 
 
-def _send(task: Task) -> Task:
+def send(task: Task) -> Task:
+    """Store a task and announce it; one that is there already is given back as it is."""
     made = Task.objects.filter(pk=task.pk).select_related("post", "person").first()
     if made is not None:
         return made
@@ -222,7 +223,7 @@ def hand_up(task: Task, now: datetime) -> Task | None:
     if who is None:
         return None
     plan = plan_for(incident.hazard)
-    return _send(
+    return send(
         Task(
             id=derived_id("task", task.id, "up"),
             incident=incident,

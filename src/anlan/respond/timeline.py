@@ -11,6 +11,7 @@ from django.db.models import Q
 from ..detect.models import Finding
 from ..engines.models import Outbox
 from ..engines.outbox import Event
+from ..engines.trim import lasting
 from ..issue.models import HazardWarning, Proposal
 from ..notify.models import CallStep
 from ..register.models import Person, Post
@@ -41,6 +42,7 @@ TOLD = (
     "supervise.case.decided",
     "supervise.case.dismissed",
 )
+lasting(*TOLD)  # an incident opened later tells what came before it
 
 
 def tell(incident: Incident, at: datetime, kind: str, subject: str, actor: str, facts: dict[str, Any], *, line: str = "") -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from ..base import settings as conf
 from ..engines import project
+from ..engines.beat import heartbeat
 from .bridge import Bridge, Receive, Scope, Send, headers_environ, refuse
 
 KEEP_ALIVE_S = 10.0
@@ -45,8 +46,10 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.hub.start()
+                self._beats = asyncio.create_task(heartbeat())
                 await send({"type": "lifespan.startup.complete"})
             else:
+                self._beats.cancel()
                 await self.hub.stop()
                 self.bridge.close()
                 await send({"type": "lifespan.shutdown.complete"})

@@ -10,7 +10,8 @@ import threading
 import time
 from typing import Any
 
-from django.db import connection
+import orjson
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -20,8 +21,10 @@ from ..base import settings as conf
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
 from ..collect.models import DeviceState, LaneCursor
-from ..engines import nats
-from ..engines.models import FailedEvent, Outbox
+from ..engines import nats, room
+from ..engines.conditions import end
+from ..engines.folders import Folders
+from ..engines.models import Condition, FailedEvent, Outbox
 from ..register.models import Device
 from .app import as_json
 from .errors import not_found
@@ -147,6 +150,15 @@ def _failed() -> list[dict[str, Any]]:
     ]
 
 
+def _faults() -> dict[str, Any]:
+    """What the supervisor of this machine had to start again: name to why, when and how often."""
+    try:
+        rows: dict[str, Any] = orjson.loads((Folders(conf.data_folder()).run / "faults.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return rows
+
+
 def _disk() -> dict[str, Any] | None:
     folder = conf.data_folder()
     while not folder.exists() and folder != folder.parent:
@@ -154,6 +166,9 @@ def _disk() -> dict[str, Any] | None:
     usage = shutil.disk_usage(folder)
     free = usage.free / 1e9
     low = free < LOW_DISK_GB
+    if room.too_little(free):
+        zh, en = room.words(free)
+        return {"free_gb": round(free, 2), "total_gb": round(usage.total / 1e9, 2), "path": folder.name, "ok": False, "zh": zh, "en": en}
     zh = f"磁盘剩余不足 {LOW_DISK_GB:.0f} GB：清理或扩容，写满后将停止接收数据" if low else "正常"
     en = f"less than {LOW_DISK_GB:.0f} GB left: free or add space; when full, data is no longer taken" if low else "well"
     return {"free_gb": round(free, 2), "total_gb": round(usage.total / 1e9, 2), "path": folder.name, "ok": not low, "zh": zh, "en": en}
@@ -180,6 +195,8 @@ def health(request: HttpRequest) -> HttpResponse:
             "failed_events": failed,
             "events_waiting": waiting,
             "disk": disk,
+            "conditions": standing(),
+            "restarts": _faults(),
             "devices": {"online": online, "offline": total - online, "total": total},
             "versions": {
                 "anlan": anlan.__version__,
@@ -200,4 +217,37 @@ def retry_failed(request: HttpRequest, pk: int) -> dict[str, bool]:
         asker.demand("admin")
     if not 0 < pk < 2**31 or not FailedEvent.objects.filter(pk=pk).update(retry_at=SystemClock().now()):
         raise not_found("失败事件 failed event", pk)
+    return {"ok": True}
+
+
+def standing() -> list[dict[str, Any]]:
+    """What is wrong with the house now: stored conditions, and the disk as it is."""
+    rows = Condition.objects.filter(until=None).order_by("-since")[:20]
+    found = [
+        {"id": c.pk, "code": c.code, "key": c.key, "zh": c.zh, "en": c.en, "since": c.since, "done": c.code != room.CODE} for c in rows
+    ]
+    free = room.free_gb(conf.data_folder())
+    if room.too_little(free) and not any(c["code"] == room.CODE for c in found):
+        zh, en = room.words(free)
+        found.append({"id": 0, "code": room.CODE, "key": "", "zh": zh, "en": en, "since": SystemClock().now(), "done": False})
+    return found
+
+
+@router.get("/system/conditions", summary="What is wrong with the house itself, for the strip on every screen")
+def conditions(request: HttpRequest) -> HttpResponse:
+    """Newest first, in both languages with what to do; ``done``: an administrator may take it off."""
+    return as_json({"conditions": standing()})
+
+
+@router.post("/system/conditions/{pk}/done", summary="A condition has been seen to")
+def condition_done(request: HttpRequest, pk: int) -> dict[str, bool]:
+    """Take a condition off the screens; needs the right ``admin``. One that still holds comes back by itself."""
+    asker = request.asker  # type: ignore[attr-defined]
+    if "admin" not in asker.rights:
+        asker.demand("admin")
+    row = Condition.objects.filter(pk=pk, until=None).first() if 0 < pk < 2**63 else None
+    if row is None:
+        raise not_found("情况 condition", pk)
+    with transaction.atomic(), connection.cursor() as cursor:
+        end(cursor.execute, row.code, SystemClock().now(), row.key)
     return {"ok": True}

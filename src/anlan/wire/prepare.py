@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base import settings as conf
 from ..base.clock import SystemClock
+from ..engines import installed
 from ..engines.database import migrate
 from ..engines.outbox import acting
 from ..issue import signing
@@ -86,6 +87,7 @@ def prepare(devices: int = 0) -> dict[str, Any]:
     data = conf.data_folder()
     signing.pin_own(data)  # makes the key; refuses a sender that is none before anything starts
     applied = migrate()
+    installed.fix()
     person, login = first_login(data)
     facts: dict[str, Any] = {"token": bearer_token(data, person), "migrated": len(applied)}
     if login:

@@ -19,6 +19,7 @@ import orjson
 
 from ..base import settings as conf
 from ..base.errors import AnlanError
+from ..engines import installed
 from ..engines.folders import Folders, write_json
 from ..engines.nats import EmbeddedNats, ensure_lanes, free_port
 from ..engines.postgres import EmbeddedPostgres
@@ -112,18 +113,19 @@ class Stack:
             server = EmbeddedPostgres(self.folders)
             self.says("启动 PostgreSQL · starting PostgreSQL")
             server.prepare()
-            engines.append(Child("postgres", server.command, {}, server.answers, server.clean_stale, 2, 30.0))
+            engines.append(Child("postgres", server.command, {}, server.answers, server.clean_stale, 2, 30.0, answers=server.alive))
             url = server.url()
         log_url = str(conf.get("NATS_URL"))
         if not log_url:
             log = self._nats()
-            engines.append(Child("nats", log.command, {}, log.answers, log.prepare))
+            engines.append(Child("nats", log.command, {}, log.answers, log.prepare, answers=log.alive))
             log_url = log.url
         self.environment.update({"ANLAN_DATABASE_URL": url, "ANLAN_NATS_URL": log_url})
         if engines:
             self.supervisor.start_stage(engines)
         if not conf.get("DATABASE_URL"):
             server.create_database()
+        installed.check_url(url)
         ensure_lanes(log_url)
 
     def _nats(self) -> EmbeddedNats:
@@ -160,7 +162,8 @@ class Stack:
             ports = choose_ports(self.folders)
             self.environment.update({f"ANLAN_{name}": str(port) for name, port in ports.items()})
             try:
-                self.supervisor.start_stage([Child(n, anlan_command(n), dict(self.environment), ready_s=120.0) for n in ROOM_PROCESSES])
+                rooms = [Child(n, anlan_command(n), dict(self.environment), ready_s=120.0, beats=True) for n in ROOM_PROCESSES]
+                self.supervisor.start_stage(rooms)
                 return ports
             except AnlanError as error:
                 if "port_taken" not in error.en or attempt == 3:

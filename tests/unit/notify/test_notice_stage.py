@@ -19,7 +19,7 @@ def order(**changes):
 
 def home(n, lon=114.155, lat=22.555, phone="1", **more):
     return Recipient(
-        f"household-{n}", f"{n}", "household", lon, lat, "440303001001", {"household": f"household-{n}", "phone": phone}, **more
+        f"household-{n}", f"{n}", "household", lon, lat, "440303001001", {"household": f"household-{n}", "phone": phone, "link": phone}, **more
     )
 
 

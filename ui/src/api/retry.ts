@@ -17,15 +17,17 @@ export const kept = reactive({ list: read(), refused: [] as { kept: Kept; error:
 const write = (): void => localStorage.setItem(PLACE, JSON.stringify(kept.list))
 let running = false
 
-/** Sends now, or keeps for later when nobody answers. Resolves 'sent' or 'kept'; a refusal by the server is thrown. */
-export async function sendOrKeep(path: string, body: Record<string, unknown>, words: string): Promise<'sent' | 'kept'> {
+/** Sends now, or keeps for later when nobody answers; with `newest` a later answer to the same path replaces the kept one, else the first stands. Resolves 'sent' or 'kept'; a refusal by the server is thrown. */
+export async function sendOrKeep(path: string, body: Record<string, unknown>, words: string, newest = false): Promise<'sent' | 'kept'> {
   const item: Kept = { key: crypto.randomUUID?.() ?? String(Math.random()).slice(2), path, body, at: clockNow(), tries: 0, words }
   try {
     await post(path, { ...body, said_at: new Date(item.at).toISOString() })
     return 'sent'
   } catch (e) {
     if (!(e instanceof ApiError) || !e.offline) throw e
-    if (!kept.list.some((k) => k.path === path)) kept.list.push(item)
+    const at = kept.list.findIndex((k) => k.path === path)
+    if (at < 0) kept.list.push(item)
+    else if (newest) kept.list[at] = item
     write()
     return 'kept'
   }

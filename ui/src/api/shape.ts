@@ -7,7 +7,7 @@ export function callOf(row: Row): Call {
   if (row.warning && typeof row.warning === 'object') return row as unknown as Call
   const w = row as Record<string, never>
   return {
-    id: w.id, site: w.site ?? null, post: w.post_name ?? w.post, state: w.state, called_at: w.called_at, deadline: w.deadline, next_post: Array.isArray(w.next) ? (w.next[0] ?? null) : null,
+    id: w.id, site: w.site ?? null, post: w.post_name ?? w.post, state: w.state, called_at: w.called_at, deadline: w.deadline, area: w.area ?? null, signed_by: w.signed_by ?? '', shelter: w.shelter ?? null, doors: w.doors ?? 0, doors_out: w.doors_out ?? 0, desk_phone: w.desk_phone ?? '', next_post: Array.isArray(w.next) ? (w.next[0] ?? null) : null,
     warning: { id: w.warning, grade: w.grade, title: w.title, title_en: w.title_en, text: w.text, text_en: w.text_en, instruction: w.instruction, instruction_en: w.instruction_en, issued_at: w.issued_at ?? w.called_at },
   }
 }

@@ -58,7 +58,7 @@ export function span(length: number, lang: Lang = 'zh'): string {
 export function age(at: string | number | null | undefined, now: number, lang: Lang = 'zh'): string {
   const t = ms(at)
   if (!Number.isFinite(t)) return lang === 'zh' ? '从未' : 'never'
-  if (t - now > 5000) return lang === 'zh' ? `时钟超前 ${span(t - now, lang)}` : `clock ahead ${span(t - now, lang)}`
+  if (t - now > Math.max(5000, 2500 * origin.speed)) return lang === 'zh' ? `时钟超前 ${span(t - now, lang)}` : `clock ahead ${span(t - now, lang)}`
   const s = span(Math.max(0, now - t), lang)
   return lang === 'zh' ? `${s}前` : `${s} ago`
 }

@@ -20,6 +20,9 @@ def run(args: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     if args.data:
         os.environ["ANLAN_DATA"] = args.data
+    from ...base import settings
+    from ...engines.installed import check_url
     from ..gateway import main
 
+    check_url(settings.get("DATABASE_URL") or "postgresql:///anlan")
     return main(args.ready_file)

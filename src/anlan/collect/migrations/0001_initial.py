@@ -55,6 +55,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('lane', models.SmallIntegerField(primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField(default=0)),
+                ('log', models.TextField(db_default='', default='')),
+                ('mark_seq', models.BigIntegerField(db_default=0, default=0)),
+                ('mark_ns', models.BigIntegerField(db_default=0, default=0)),
             ],
         ),
         migrations.CreateModel(

@@ -2,6 +2,7 @@
 
 Basic authentication with client id and secret, or ``Authorization: Bearer <client id>:<secret>``; the
 body is the JSON of MQTT. ``GET /healthz`` and ``GET /metrics`` (Prometheus text) are for the operator.
+Devices sold for ThingsBoard post to ``/api/v1/<client id>:<secret>/telemetry``, their access token being that pair.
 Served by uvicorn inside the gateway's own loop.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
@@ -19,7 +21,9 @@ import orjson
 import uvicorn
 
 from ...base import settings as conf
+from ...base.clock import now_ms
 from ...base.errors import EngineAway
+from .. import foreign
 from ..contract import MAX_MESSAGE, STALL_S, Front, Transport
 from ..directory import Device
 from ..faults import Fault
@@ -29,6 +33,7 @@ from ..metrics import health, render
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_TOKEN = re.compile(r"/api/v1/([^/]+:[^/]+)/(telemetry|attributes)")
 DURABLE_S = 25.0  # how long a request waits for the log before it is told to come again
 SENTENCES = {
     401: ("collect.wrong_credential", "需要设备号与密钥。", "client id and secret are required."),
@@ -139,7 +144,7 @@ class HttpPush(Transport):
             elif path == "/healthz" and method == "GET":
                 facts = health(self.front)
                 await _answer(send, 200 if facts["ok"] else 503, orjson.dumps(facts))
-            elif path != "/v1/readings":
+            elif path != "/v1/readings" and _TOKEN.fullmatch(path) is None:
                 raise Refused(404)
             elif method != "POST":
                 raise Refused(405)
@@ -152,15 +157,24 @@ class HttpPush(Transport):
         self.front.count("http_requests_total")
         address = (scope.get("client") or ("local", 0))[0]
         headers = dict(scope["headers"])
-        device = await self._who(headers.get(b"authorization", b""), address)
+        other = _TOKEN.fullmatch(scope["path"])  # ThingsBoard's device API: the access token is in the path
+        device = await self._who(b"Bearer " + other[1].encode() if other else headers.get(b"authorization", b""), address)
         body = await self._body(headers, receive, device)
+        if other and other[2] == "attributes":
+            await _answer(send, 200, b"")  # facts about the device, no readings
+            return
+        if other:
+            body = foreign.telemetry(body, now_ms())
+        if self.front.problem:
+            raise Refused(503, Fault("collect.disk_full"), retry_s=30)
         if self.front.framer.full or self.front.stopping:
             raise Refused(503, retry_s=2)
         waiter = _Waiter()
         receipt = Receipt(waiter)
         before = self.front.framer.rows_total
         try:
-            faults = self.front.take(device, body, receipt, "http", "/v1/readings", self.front.window())
+            topic = "/api/v1/telemetry" if other else "/v1/readings"
+            faults = self.front.take(device, body, receipt, "http", topic, self.front.window())
         finally:
             self.front.framer.join(receipt)
             receipt.release()

@@ -6,7 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from ...base import settings
 from ...base.settings import data_folder
+from ...engines.installed import check_url
 
 HELP = ("运行流式研判工作进程", "run a stream worker (readings to findings)")
 
@@ -27,6 +29,7 @@ def keep_kernels() -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until told to stop."""
     keep_kernels()
+    check_url(str(settings.get("DATABASE_URL")))
     from ..worker import main
 
     return main(args.wire.forecasts)

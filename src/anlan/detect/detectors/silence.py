@@ -3,7 +3,9 @@
 A series is silent when nothing has come for ``factor * rhythm + GRACE``, where rhythm is the larger of the configured
 interval and the learned one (median of the last nine intervals, so that a burst does not shorten it), and factor grows
 with recent flapping. A series that has never reported is not silent, only not yet live. If ticks stood still (the platform
-itself was down), everybody's wait begins anew. Times are UTC ms. The finding is of hazard ``device``, grade blue.
+itself was down, or its clock jumped ahead), everybody's wait begins anew; if ticks go back, waits go on as they stood. The wait
+counts from the tick before which a reading came, not from the reading's own time: a device whose clock is slow is not
+silent. Times are UTC ms. The finding is of hazard ``device``, grade blue.
 """
 
 # mypy: allow-untyped-defs
@@ -39,6 +41,8 @@ class Silence(Detector):
         return {
             "slot": np.arange(n, dtype=np.int32),
             "last_ms": np.zeros(n, np.int64),
+            "heard": np.zeros(n, np.int8),  # a reading has come since the last tick
+            "heard_ms": np.zeros(n, np.int64),  # the tick after which the wait counts
             "intervals": np.zeros((n, INTERVALS), np.int64),
             "filled": np.zeros(n, np.int32),
             "flaps": np.zeros(n),
@@ -55,7 +59,7 @@ class Silence(Detector):
         out = columns(len(rows), 4)
         count = _step(
             rows.slot, rows.time_ms, rows.late, table.interval_ms, state["slot"], state["last_ms"], state["intervals"],
-            state["filled"], state["flaps"], state["flap_ms"], state["silent"], *out,
+            state["filled"], state["flaps"], state["flap_ms"], state["silent"], state["heard"], *out,
         )  # fmt: skip
         return Findings.of(count, *out)
 
@@ -66,7 +70,7 @@ class Silence(Detector):
         out = columns(min(MOST_A_TICK, len(state["slot"])), 4)
         count = _tick(
             now_ms, table.interval_ms, state["slot"], state["last_ms"], state["intervals"], state["filled"], state["flaps"],
-            state["flap_ms"], state["silent"], state["from_ms"], state["tick_ms"], *out,
+            state["flap_ms"], state["silent"], state["heard"], state["heard_ms"], state["from_ms"], state["tick_ms"], *out,
         )  # fmt: skip
         return Findings.of(count, *out)
 
@@ -108,7 +112,7 @@ def _flaps(flaps, since_ms, t):
 
 @njit(cache=True)
 def _step(
-    slot, time_ms, late, interval_ms, watched, last_ms, intervals, filled, flaps, flap_ms, silent,
+    slot, time_ms, late, interval_ms, watched, last_ms, intervals, filled, flaps, flap_ms, silent, heard,
     o_slot, o_time, o_grade, o_score, o_kind, o_evidence,
 ):  # fmt: skip
     n = 0
@@ -131,23 +135,29 @@ def _step(
             filled[r] += 1
             if filled[r] >= 1_000_000 * INTERVALS:
                 filled[r] = INTERVALS
-        last_ms[r] = t
+        last_ms[r], heard[r] = t, 1
     return n
 
 
 @njit(cache=True)
 def _tick(
-    now, interval_ms, watched, last_ms, intervals, filled, flaps, flap_ms, silent, from_ms, tick_ms,
+    now, interval_ms, watched, last_ms, intervals, filled, flaps, flap_ms, silent, heard, heard_ms, from_ms, tick_ms,
     o_slot, o_time, o_grade, o_score, o_kind, o_evidence,
 ):  # fmt: skip
     n, most = 0, len(o_slot)
     for r in range(len(watched)):
         if tick_ms[r] > 0 and now - tick_ms[r] > STOOD_MS:
             from_ms[r] = max(from_ms[r], now)  # a mute that lasts longer stands
+        elif now < tick_ms[r]:
+            if from_ms[r] <= tick_ms[r]:
+                from_ms[r] += now - tick_ms[r]
+            heard_ms[r] += now - tick_ms[r]
         tick_ms[r] = now
+        if heard[r]:
+            heard[r], heard_ms[r] = 0, now
         if silent[r] or last_ms[r] == 0:
             continue
-        waited = now - max(last_ms[r], from_ms[r])
+        waited = now - max(heard_ms[r], from_ms[r])
         configured = interval_ms[watched[r]]
         if waited <= FACTOR * max(configured, 0) + GRACE_MS or n >= most:  # cheap test first
             continue
@@ -158,6 +168,6 @@ def _tick(
             silent[r] = 1
             o_slot[n], o_time[n], o_grade[n], o_score[n], o_kind[n] = watched[r], now, 1, min(waited / allowed / 10.0, 1.0), 0
             e = o_evidence[n]
-            e[0], e[1], e[2], e[3] = now - last_ms[r], allowed, rhythm, f
+            e[0], e[1], e[2], e[3] = now - heard_ms[r], allowed, rhythm, f
             n += 1
     return n

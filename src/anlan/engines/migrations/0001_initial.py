@@ -70,4 +70,26 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('event', 'handler'), name='failed_once')],
             },
         ),
+        migrations.CreateModel(
+            name='HouseFact',
+            fields=[
+                ('name', models.TextField(primary_key=True, serialize=False)),
+                ('value', models.TextField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Condition',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('code', models.TextField()),
+                ('key', models.TextField(default='')),
+                ('zh', models.TextField()),
+                ('en', models.TextField()),
+                ('since', models.DateTimeField()),
+                ('until', models.DateTimeField(null=True)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('code', 'key'), name='condition_once')],
+            },
+        ),
     ]

@@ -1,7 +1,7 @@
 """The web inbox: people see it when logged in, households by their own signed link.
 
 The message is taken as soon as it is stored: opening the page gives the fact "device", pressing the button
-"confirmed". A household without a telephone has no way to be given its link and cannot be reached here.
+"confirmed". A household is reached here only when it is known to have its link: it has opened it before.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Inbox(Channel):
     local = True
 
     def address_of(self, addresses: dict[str, str]) -> str:
-        """People by their id; a household only when its link can be sent to a telephone."""
-        return addresses.get("person") or (addresses.get("household", "") if addresses.get("phone") else "")
+        """People by their id; a household only when it has its link (``link``)."""
+        return addresses.get("person") or (addresses.get("household", "") if addresses.get("link") else "")
 
     def deliver(self, messages: Sequence[Message], hands: Hands) -> list[Outcome]:
         """Stored with the notice itself."""

@@ -13,9 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    from ...base import settings as conf
+    from ...engines.installed import check_url
     from ...engines.project import setup
     from .. import load_services
 
+    check_url(str(conf.get("DATABASE_URL")))
     setup()
     load_services()
     from ..desk import serve

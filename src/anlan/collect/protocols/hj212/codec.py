@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
-from ...codec import Broken, Codec, Message, Stream
+from ...codec import Broken, Codec, Columns, Message, Stream
 from . import encode
 from .frame import Frame, Garbage, Splitter, build
-from .readings import Bad, parameters, samples, when
+from .readings import Bad, parameters, samples, when, words
 from .tables import COMMANDS, EXE_RETURNS, QN_RETURNS, SYSTEMS
 
 MOST_SETS, MOST_PARTS = 8, 4096  # unfinished sets of packets, and packets in one set, that a connection may hold
 _HEAD = re.compile(rb"\A(.*?)(?:;|\A)CP=(.*)\Z", re.S)
+_KEYS = frozenset(("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO"))
 _UP = frozenset((2011, 2021, 2031, 2041, 2051, 2061, 2071, 2072, 2081, 3015, 3018, 3019, 3020))
 
 
@@ -42,8 +42,9 @@ class Hj212Stream(Stream):
     """One connection: unread bytes and unfinished sets of packets."""
 
     def __init__(self, options: dict[str, Any]):
-        self._split = Splitter(bool(options.get("lenient_crc", False)))
-        self._units: dict[str, str] = dict(options.get("units") or {})
+        self.lenient = bool(options.get("lenient_crc", False))
+        self._split = Splitter(self.lenient)
+        self.units: dict[str, str] = dict(options.get("units") or {})
         self._login = bool(options.get("login", True))
         self._sets: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
 
@@ -54,6 +55,17 @@ class Hj212Stream(Stream):
     def flush(self) -> list[Message | Broken]:
         """What is left of a line or a connection."""
         return [self._one(found) for found in self._split.flush()]
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; data by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes held that are no whole frame yet."""
+        return self._split.waiting
 
     def end(self) -> list[Message | Broken]:
         """What is left; packets of unfinished sets are counted as broken."""
@@ -80,11 +92,11 @@ class Hj212Stream(Stream):
         if "PNUM" in fields and fields["PNUM"] > 1 and not self._whole(message):
             return message
         try:
-            message.samples = samples(fields, command, self._units)
+            message.samples = samples(fields, command, self.units)
         except Bad:
             if command in COMMANDS:
                 raise
-            fields["raw"] = frame.segment.decode("gb18030", "replace")
+            fields["raw"] = words(frame.segment)
         _explain(fields)
         message.answer = self._answer(fields, command)
         return message
@@ -164,11 +176,12 @@ def header(frame: Frame) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         if not equals:
             raise Bad(f"{item!r} is not KEY=VALUE · 字段格式错")
-        fields[key.strip()] = value.strip()
-    for key in ("MN", "CN"):
+        key = key.strip()
+        (fields if key in _KEYS else fields.setdefault("header", {}))[key] = value.strip()
+    for key in ("ST", "MN", "CN"):
         if not fields.get(key):
             raise Bad(f"{key} is missing · 缺少 {key}")
-    if not fields["CN"].isdigit():
+    if not _digits(fields["CN"]):
         raise Bad(f"CN {fields['CN']!r} is no number · CN 不是数字")
     if fields.get("ST") in SYSTEMS:
         fields["system_zh"] = SYSTEMS[fields["ST"]]
@@ -180,24 +193,23 @@ def header(frame: Frame) -> dict[str, Any]:
     return fields
 
 
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 def _flag(fields: dict[str, Any]) -> None:
     """Bits of Flag (6.3.3): version, packets, answer; and the packet numbers."""
     value = fields.get("Flag")
     if value not in (None, ""):
-        if not str(value).isdigit() or int(value) > 255:
+        if not _digits(str(value)) or int(value) > 255:
             raise Bad(f"Flag {value!r} · Flag 错")
         bits = int(value)
         fields["flag"] = {"version": bits >> 2, "split": bool(bits & 2), "need_ack": bool(bits & 1)}
         fields["edition"] = {0: "2005", 1: "2017", 2: "2025"}.get(bits >> 2, "unknown")
     if "PNUM" in fields or "PNO" in fields:
         for key in ("PNUM", "PNO"):
-            if not str(fields.get(key, "")).isdigit():
+            if not _digits(str(fields.get(key, ""))):
                 raise Bad(f"{key} {fields.get(key)!r} · 包号错")
             fields[key] = int(fields[key])
         if fields["PNUM"] > MOST_PARTS or (fields["PNUM"] and not 1 <= fields["PNO"] <= fields["PNUM"]):
             raise Bad(f"packet {fields['PNO']} of {fields['PNUM']} · 包号错")
-
-
-def now_digits(time: datetime) -> str:
-    """A QN: seventeen digits of Beijing time."""
-    return time.strftime("%Y%m%d%H%M%S") + f"{time.microsecond // 1000:03d}"

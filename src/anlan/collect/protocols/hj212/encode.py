@@ -60,6 +60,8 @@ def digits(value: Any, name: str, milliseconds: bool = False) -> str:
 def segment(message: dict[str, Any], rows: list[str]) -> bytes:
     """The data segment around the items of its CP."""
     head = []
+    if not message.get("CN") and message.get("name"):
+        message = {**message, "CN": str(message["name"]).split()[0]}
     if message.get("QN") or message.get("time"):
         head.append(f"QN={message.get('QN') or digits(message['time'], 'time', True)}")
     for key in ("ST", "CN", "PW", "MN"):
@@ -69,6 +71,7 @@ def segment(message: dict[str, Any], rows: list[str]) -> bytes:
         else:
             head.append(f"{key}={message[key]}")
     head += [f"{key}={message[key]}" for key in ("Flag", "PNUM", "PNO") if message.get(key) not in (None, "")]
+    head += [f"{key}={value}" for key, value in message.get("header", {}).items()]
     return (";".join(head) + ";CP=&&" + ";".join(rows) + "&&").encode("gb18030")
 
 

@@ -67,6 +67,11 @@ class Splitter:
         self._held = bytearray()
         self._lenient = lenient
 
+    @property
+    def waiting(self) -> int:
+        """Bytes held that are no whole frame yet."""
+        return len(self._held)
+
     def feed(self, data: bytes) -> list[Frame | Garbage]:
         """Everything that became whole."""
         self._held += data

@@ -13,7 +13,7 @@ from .tables import AMBIENT, FACTORS, FLAGS, NUMERIC, SUFFIXES, TIMES, UNITS, Fa
 BEIJING = timezone(timedelta(hours=8))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 _ITEMS = re.compile(r"(?://.*?//|[^,;])+")  # a text between // may hold commas
-_TIME = re.compile(r"\d{14}(\d{3})?\Z")
+_FORMS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S"}
 
 
 class Bad(Exception):
@@ -22,14 +22,17 @@ class Bad(Exception):
 
 @lru_cache(maxsize=4096)
 def when(digits: str, what: str) -> str:
-    """YYYYMMDDhhmmss or with milliseconds, Beijing time, as ISO 8601; Bad when no calendar has it."""
-    if not _TIME.match(digits):
-        raise Bad(f"{what}: {digits!r} is no time · 不是时间")
+    """YYYYMMDDhhmmss or with milliseconds, Beijing time, as ISO 8601; Bad when no calendar has it.
+
+    Shorter ones (a day, an hour, a minute) and ISO 8601 are taken too: devices of 2005 send them.
+    """
+    form = _FORMS.get(len(digits)) if digits.isascii() and digits.isdigit() else None
     try:
-        time = datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
+        time = datetime.strptime(digits[:14], form) if form else datetime.fromisoformat(digits)
     except ValueError:
         raise Bad(f"{what}: {digits!r} is no time · 不是时间") from None
-    if len(digits) == 17:
+    time = time if time.tzinfo else time.replace(tzinfo=BEIJING)
+    if form and len(digits) == 17:
         return (time + timedelta(milliseconds=int(digits[14:]))).isoformat(timespec="milliseconds")
     return time.isoformat(timespec="seconds")
 
@@ -40,9 +43,17 @@ def ms(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
+def words(raw: bytes) -> str:
+    """Text as devices send it: UTF-8 where it is that, else the national GB 18030."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
+
+
 def parameters(raw: bytes, command: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """Parameters and factors of a CP, values as sent, times in ISO. Bad for an impossible time of a known command."""
-    text = raw.decode("gb18030", "replace")
+    text = raw.decode("ascii") if raw.isascii() else words(raw)
     cp: dict[str, Any] = {}
     factors: dict[str, dict[str, str]] = {}
     for item in _ITEMS.findall(text) if "//" in text else text.replace(";", ",").split(","):
@@ -67,7 +78,8 @@ def parameters(raw: bytes, command: str) -> tuple[dict[str, Any], dict[str, dict
 
 
 @lru_cache(maxsize=8192)
-def _factor(code: str, system: str, unit: str) -> Factor | None:
+def factor_of(code: str, system: str, unit: str) -> Factor | None:
+    """What is known of a factor code in a system (ST), measured in a device's own `unit` where one is given."""
     known = (AMBIENT.get(code) if system == "22" else None) or FACTORS.get(code)
     if unit and unit in UNITS:
         return factor(code, known.zh if known else code, unit)
@@ -89,7 +101,7 @@ def samples(fields: dict[str, Any], command: int, units: dict[str, str]) -> list
     out: list[Sample] = []
     station, system = fields["MN"], fields.get("ST", "")
     for code, values in fields["factors"].items():
-        known = _factor(code, system, units.get(code, ""))
+        known = factor_of(code, system, units.get(code, ""))
         quality = FLAGS.get(values.get("Flag", "N").upper(), ("", 1))[1]
         time = values.get("SampleTime", default)
         for suffix, text in values.items():
@@ -103,15 +115,18 @@ def samples(fields: dict[str, Any], command: int, units: dict[str, str]) -> list
 
 
 def _sample(station: str, code: str, suffix: str, known: Factor | None, time_ms: int, value: float, quality: int) -> Sample:
-    key = f"{code}-{suffix}"
+    quantity, unit, factor, offset = convert(known, suffix)
+    return Sample(station, f"{code}-{suffix}", quantity, time_ms, value * factor + offset, unit, quality)
+
+
+def convert(known: Factor | None, suffix: str) -> tuple[str, str, float, float]:
+    """Quantity, SI unit, factor and offset of a value with this suffix."""
     if suffix == "RS":
-        return Sample(station, key, "running_state", time_ms, value, "1", quality)
+        return "status_word", "1", 1.0, 0.0
     if suffix == "RT":  # hours of running in the day
-        return Sample(station, key, "duration", time_ms, value * 3600, "s", quality)
+        return "duration", "s", 3600.0, 0.0
     if known is None:
-        unit, quantity = ("dB", "sound_level") if suffix in ("Data", "DayData", "NightData") else ("1", "")
-        return Sample(station, key, quantity, time_ms, value, unit, quality)
+        return ("sound_level", "dB", 1.0, 0.0) if suffix in ("Data", "DayData", "NightData") else ("", "1", 1.0, 0.0)
     if suffix == "Cou":  # a flow adds up to a volume in m3, anything else to a mass in kg
-        quantity, unit = ("volume", "m3") if known.quantity == "flow_rate" else ("mass", "kg")
-        return Sample(station, key, quantity, time_ms, value, unit, quality)
-    return Sample(station, key, known.quantity, time_ms, value * known.factor + known.offset, known.si_unit, quality)
+        return ("volume", "m3", 1.0, 0.0) if known.quantity == "flow_rate" else ("mass", "kg", 1.0, 0.0)
+    return known.quantity, known.si_unit, known.factor, known.offset

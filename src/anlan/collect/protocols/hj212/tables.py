@@ -116,7 +116,7 @@ UNITS: dict[str, tuple[str, str, float, float]] = {  # unit as sent: quantity, S
     "uS/cm": ("conductivity", "S/m", 1e-4, 0),
     "NTU": ("turbidity", "1", 1, 0),
     "mV": ("redox_potential", "V", 1e-3, 0),
-    "times": ("color", "1", 1, 0),
+    "times": ("", "1", 1, 0),
     "m2": ("area", "m2", 1, 0),
     "m": ("water_level", "m", 1, 0),
     "mm": ("rainfall", "m", 1e-3, 0),

@@ -22,8 +22,18 @@ def read(body: Body, frame: Frame, data: bytes) -> None:
     body.fields["send_time"] = iso(body.sent)
     if frame.down:
         _down(body, frame.function, data[8:])
-    else:
+    elif len(data) > 8:
         _up(body, frame.function, data, 8)
+
+
+def opening(body: Body, frame: Frame, data: bytes) -> None:
+    """What the first packet of a set says before its elements: serial, times, station. Bad as `read`."""
+    if len(data) >= 8:
+        read(body, frame, data[:8])
+    if data[8:10] == b"\xf1\xf1":
+        at = _station(body, frame.function, data, 8)
+        if data[at : at + 2] == b"\xf0\xf0":
+            body.fields["observe_time"] = iso(when(digits_of(data[at + 2 : at + 7], "observation time"), "observation time"))
 
 
 def _up(body: Body, function: int, data: bytes, at: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Any
 
-from ...codec import LONGEST, Broken, Codec, Message, Stream
+from ...codec import LONGEST, Broken, Codec, Columns, Message, Stream
 from . import binary, encode, text
 from .frame import EOT, ESC, ETX, NAK, NAMES, Frame, Garbage, Splitter, build, station_text
 from .tables import FUNCTIONS
@@ -43,8 +44,8 @@ class Sl651Stream(Stream):
         self._sets: dict[tuple[Any, ...], dict[int, bytes]] = {}
         self._stay = bool(options.get("stay_online", False))
         self._acknowledges = options.get("mode", "M2") != "M1"
-        self._ahead = float(options.get("clock_ahead_s", 600))
-        self._behind = float(options.get("clock_behind_s", 3600))
+        self.ahead = float(options.get("clock_ahead_s", 600))
+        self.behind = float(options.get("clock_behind_s", 3600))
 
     def feed(self, data: bytes) -> list[Message | Broken]:
         """Everything that became whole with these bytes."""
@@ -53,6 +54,17 @@ class Sl651Stream(Stream):
     def flush(self) -> list[Message | Broken]:
         """What is left of a line or a connection."""
         return [self._one(found) for found in self._split.flush()]
+
+    def columns(self, data: bytes) -> Columns:
+        """See `Stream`; reports by the compiled kernel of `fast`."""
+        from .fast import columns
+
+        return columns(data, self)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes held that are no whole frame yet."""
+        return self._split.waiting
 
     def end(self) -> list[Message | Broken]:
         """What is left; packets of unfinished sets are counted as broken."""
@@ -99,8 +111,9 @@ class Sl651Stream(Stream):
         if len(packets) < frame.total:
             message.part = (frame.number, frame.total)
             message.fields["missing"] = frame.total - len(packets)
-            if frame.number == 1 and len(frame.body) >= 8 and not frame.text:
-                message.fields["serial"] = int.from_bytes(frame.body[:2], "big")
+            if frame.number == 1 and not frame.text:
+                with contextlib.suppress(Bad):
+                    binary.opening(Body(message.fields), frame, frame.body)
             self._shed()
             return None
         del self._sets[key]
@@ -116,7 +129,7 @@ class Sl651Stream(Stream):
         if not self.received_ms or body.sent is None:
             return
         off = body.sent.timestamp() - self.received_ms / 1000
-        if (self._ahead and off > self._ahead) or (self._behind and off < -self._behind):
+        if (self.ahead and off > self.ahead) or (self.behind and off < -self.behind):
             body.fields["clock_suspect"] = True
             body.fields["clock_offset_s"] = round(off)
             for sample in body.samples:

@@ -149,6 +149,8 @@ def _element(element: dict[str, Any], message: dict[str, Any]) -> bytes:
     head = bytes.fromhex(id) + bytes((definition,))
     if guide == tables.STATUS:
         return b"\x45\x20" + bytes.fromhex(element["hex"])
+    if "hex" in element:
+        return head + bytes.fromhex(element["hex"])
     if guide in HOUR_NAMES:
         return head + hour(guide, element.get("values", ()))
     if "values" in element:

@@ -112,7 +112,7 @@ _ROWS = """01 AC 断面面积 8 2 m2 area
 0C GT 闸门开启孔数 3 0 1 count
 0D GTP 地温 3 1 Cel temperature
 0E H 地下水瞬时埋深 6 2 m groundwater_depth
-0F HW 波浪高度 5 2 m wave_height
+0F HW 波浪高度 5 2 m height
 10 M10 10cm土壤含水量 4 1 % soil_moisture
 11 M20 20cm土壤含水量 4 1 % soil_moisture
 12 M30 30cm土壤含水量 4 1 % soil_moisture
@@ -129,7 +129,7 @@ _ROWS = """01 AC 断面面积 8 2 m2 area
 1D P6 6小时降水量 5 1 mm rainfall_sum
 1E P12 12小时降水量 5 1 mm rainfall_sum
 1F PD 日降水量 5 1 mm rainfall_sum
-20 PJ 当前降水量 5 1 mm rainfall_today
+20 PJ 当前降水量 5 1 mm rainfall_sum
 21 PN01 1分钟降水量 5 1 mm rainfall
 22 PN05 5分钟降水量 5 1 mm rainfall
 23 PN10 10分钟降水量 5 1 mm rainfall
@@ -141,7 +141,7 @@ _ROWS = """01 AC 断面面积 8 2 m2 area
 31 QZ 输水设备流量 9 3 m3/s flow_rate
 32 SW 输沙量 11 3 10kt mass
 33 UC 风向 2 0 16th wind_direction
-34 UE 风力 2 0 1 wind_force
+34 UE 风力 2 0 1 -
 35 US 风速 4 1 m/s wind_speed
 36 VA 断面平均流速 5 3 m/s flow_velocity
 37 VJ 当前瞬时流速 5 3 m/s flow_velocity

@@ -137,13 +137,19 @@ def add_value(body: Body, id: str, definition: int, raw: bytes) -> None:
     element = ELEMENTS.get(int(id, 16)) if len(id) == 2 else None
     decimals = definition & 7
     name = element.name if element else id
-    value = number(raw, decimals, f"{id} {name}")
-    facts: dict[str, Any] = {"definition": f"{definition:02X}", "value": value}
+    facts: dict[str, Any] = {"definition": f"{definition:02X}"}
+    try:
+        value = facts["value"] = number(raw, decimals, f"{id} {name}")
+    except Bad:
+        if element:
+            raise
+        value, facts["hex"] = None, raw.hex().upper()  # a user's element may be HEX (6.6.3.3 c)
     if element and element.unit != "1":
         facts["unit"] = element.unit
     body.entry(id, name, **facts)
     if element:
-        nines = len(raw) >= 3 and raw.count(0x99) == len(raw)
+        digits = raw.hex().lstrip("0")
+        nines = len(digits) >= 6 and digits.count("9") == len(digits)
         body.add(element, value, body.time, nines)
     elif value is not None and (body.time or body.sent):  # a user's element: the register has to say what it measures
         body.samples.append(Sample(body.station, id, "", ms(body.time or body.sent), value, "1", body.quality))  # type: ignore[arg-type]

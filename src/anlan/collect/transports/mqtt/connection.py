@@ -11,7 +11,9 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from ....base.clock import now_ms
 from ....base.errors import EngineAway
+from ... import foreign
 from ...contract import MAX_MESSAGE, Front, peer_address
 from ...directory import Device
 from ...downlink import Down
@@ -165,7 +167,7 @@ class Connection(asyncio.Protocol):
         except codec.BadPacket as error:
             self._broken(error)
             return
-        if not asked.client_id:
+        if not asked.client_id and foreign.token(asked.username, asked.password) is None:
             self._turn_away(codec.BAD_CLIENT_ID, Fault("collect.wrong_credential", "empty client id"))  # [MQTT-3.1.3-8]
             return
         self._stage, self._backlog = "login", packets[1:]
@@ -173,10 +175,13 @@ class Connection(asyncio.Protocol):
         self._spawn(self._log_in(asked))
 
     async def _log_in(self, asked: codec.Connect) -> None:
-        client_id = asked.client_id
+        given = foreign.token(asked.username, asked.password)  # an access token names the device, whatever the client id is
+        client_id, username, secret = (
+            (given[0], None, given[1]) if given else (asked.client_id, asked.username or "", asked.password or b"")
+        )
         try:
             host = self.address.rpartition(":")[0]
-            login = await self.front.logins.check(client_id, asked.username or "", asked.password or b"", host)
+            login = await self.front.logins.check(client_id, username, secret, host)
             if login.device is None:
                 self._refuse_login(client_id, login)
                 return
@@ -246,7 +251,7 @@ class Connection(asyncio.Protocol):
     def _handle(self, packets: list[tuple[int, bytes]]) -> None:
         """All packets of a chunk; the fast lane is a QoS 1 PUBLISH to the own topic."""
         front, device, up = self.front, self.device, self._up
-        n = len(up)
+        n, before = len(up), front.framer.rows_total
         receipt, window = Receipt(self), front.window()
         answer = receipt.answer = bytearray()
         self._done += len(packets)
@@ -270,7 +275,7 @@ class Connection(asyncio.Protocol):
                 self._owed += len(answer)
                 self._order.append(receipt)
             receipt.release()
-        if front.framer.full and self._stage == "up":
+        if front.framer.full and front.framer.rows_total != before and self._stage == "up":  # a siren's answers still come in
             self.pause("full")
             front.framer.when_room(lambda: self.resume("full"))
         if self._owed > MOST_UNANSWERED:
@@ -322,6 +327,10 @@ class Connection(asyncio.Protocol):
             self.front.take(self.device, payload, receipt, "mqtt", "up", window)
         elif topic == f"reply/{own}":
             self.front.downlink.replied(self.device, payload, receipt if qos else None)
+        elif topic == foreign.TELEMETRY:
+            self.front.take(self.device, foreign.telemetry(payload, now_ms()), receipt, "mqtt", topic, window)
+        elif topic == foreign.ATTRIBUTES:
+            self.front.count("mqtt_attributes_total")  # facts about the device, no readings
         else:
             self._end(Fault("collect.foreign_topic", repr(topic)[:200]), payload, topic)  # [MQTT-3.3.5-2]
         if qos == 1 and self._stage == "up":
@@ -334,6 +343,8 @@ class Connection(asyncio.Protocol):
             if topic == own:
                 got = min(qos, 1)
                 codes.append(got)
+            elif topic.startswith("v1/devices/me/"):
+                codes.append(0)  # granted, so that devices made for that platform go on; commands come on the own topic only
             else:
                 codes.append(codec.REFUSED)
                 self.front.refuse([Fault("collect.foreign_filter", repr(topic)[:200])], self.device, b"", None, "mqtt", topic)

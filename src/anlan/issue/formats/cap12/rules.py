@@ -2,7 +2,7 @@
 
 Levels: ``error`` makes a message invalid; a ``warning`` is stored with it and shown; ``advice`` helps
 the sender. Sources: the standard's section 3.2, the CAP validators of Google and the WMO, and profiles.
-R21 (two messages with one name) needs the store of received messages, see `same_name`.
+R21 (two messages with one name) is asked among messages, see `issue.messages.check_together`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _heads(root: etree._Element) -> Iterator[CheckFinding]:
     if (
         _value(root, "msgType") in ("Alert", "Update")
         and scope == "Public"
-        and _value(root, "status") == "Actual"
+        and _value(root, "status") != "System"
         and not root.findall(f"{{{NAMESPACE}}}info")
     ):
         yield _f("R14", "warning", "公开的 Alert/Update 没有 info", "a public Alert or Update has no info block")

@@ -9,7 +9,7 @@ from datetime import datetime
 from lxml import etree
 
 from ...contract import CheckFinding, Level
-from .codes import COLOURS, EVENTS, MSG_TYPE, PROVINCES, SCOPE, SEVERITY, STATUS
+from .codes import COLOURS, MSG_TYPE, SCOPE, SEVERITY, STATUS, WORDS, division, events
 
 NAMESPACE = "http://com.icss.amp"
 _IDENTIFIER = re.compile(r"([0-9A-Z]{14})_([0-9]{14})(_[0-9])?")
@@ -109,8 +109,18 @@ def _divisions(root: etree._Element) -> Iterator[CheckFinding]:
     for field, code in sorted(codes):
         if not code:
             continue
-        if not code.isdigit() or len(code) not in (6, 9, 12) or code[:2] not in PROVINCES or code[2:4] == "00" != code[2:6][2:]:
+        found = division(code)
+        if found == "shape":
+            sentences = (
+                f"{field} 中区划代码 {code[:20]!r} 应为 6、9 或 12 位数字",
+                f"division code {code[:20]!r} in {field} must have 6, 9 or 12 digits",
+            )
+            yield _f("N02", "error", *sentences)
+        elif found == "unknown":
             yield _f("N02", "error", f"{field} 中区划代码 {code[:20]!r} 不存在", f"division code {code[:20]!r} in {field} does not exist")
+        elif found == "newer":
+            sentences = f"{field} 中 {code[:12]!r} 不在 2023 年区划码表", f"{code[:12]!r} in {field} is not in the division table of 2023"
+            yield _f("N02", "warning", *sentences)
 
 
 def _place(name: str) -> str:
@@ -126,9 +136,9 @@ def _headline(root: etree._Element, info: etree._Element) -> Iterator[CheckFindi
     wanted = COLOURS.get(severity)
     if wanted and said != {wanted}:
         yield _f("N06", "error", f"标题颜色与 severity {severity} 不符", f"the colour in headline does not agree with severity {severity}")
-    event = EVENTS.get(code)
+    event = WORDS.get(code)
     others = [
-        word for known, word in EVENTS.items() if known != code and word in headline and not (event and (word in event or event in word))
+        word for known, word in WORDS.items() if known != code and word in headline and not (event and (word in event or event in word))
     ]
     if event and event not in headline and others:
         yield _f(
@@ -166,7 +176,7 @@ def _info(root: etree._Element, info: etree._Element, outgoing: bool) -> Iterato
             f"eventType = {code[:20]!r} 不合“类+种+字母+两位数”",
             f"eventType = {code[:20]!r} is not class, kind, letter and two digits",
         )
-    elif code not in EVENTS:
+    elif code not in events():
         yield _f("N09", "warning", f"事件码 {code} 不在码表，照存照显", f"event code {code} is not in our table; kept and shown as it is")
     effective, expires = parse_time(text(info, "effective")), parse_time(text(info, "expires"))
     start = effective or parse_time(text(root, "sendTime"))
