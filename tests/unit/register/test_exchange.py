@@ -221,6 +221,17 @@ def test_export_comes_back_unchanged(ready):
     assert take("site", export_ledger("site", "xlsx"), "a.xlsx").unchanged == 1
 
 
+def test_two_people_may_share_name_and_telephone(ready):
+    from anlan.register.models import Person
+
+    head = ("name", "phone", "code", "division_code")
+    assert take("person", csv_of(head, ("李伟", "10086", "A1", AREA), ("李伟", "10086", "A2", AREA))).created == 2
+    again = take("person", csv_of((*head, "email"), ("李伟", "10086", "A2", AREA, "b@example.org"), ("李伟", "10086", "A1", AREA, "")))
+    assert (again.created, again.updated, again.unchanged) == (0, 1, 1)
+    assert Person.objects.get(code="A2").email == "b@example.org"
+    assert take("person", csv_of(head, ("李伟", "10086", "A1", AREA), ("李伟", "10086", "A1", AREA))).rejected == 1
+
+
 def test_templates_are_taken(ready):
     from openpyxl import load_workbook
 
