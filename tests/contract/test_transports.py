@@ -29,7 +29,8 @@ def test_says_what_it_is(name):
 @pytest.mark.stack
 def test_rubbish_on_every_port_disturbs_nobody_and_a_stop_is_clean(real_db, nats, tmp_path):
     device = register(1, prefix="calm")[0]
-    with GatewayProcess(tmp_path, real_db, nats) as gateway, Raw(gateway.at("mqtt")) as client:
+    opened = {f"ANLAN_{t.setting}": "0" for t in FOUND.values()}
+    with GatewayProcess(tmp_path, real_db, nats, **opened) as gateway, Raw(gateway.at("mqtt")) as client:
         client.connect(device)
         for name in FOUND:
             for rubbish in (b"\0" * 5000, b"\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n", bytes(range(256)) * 20):

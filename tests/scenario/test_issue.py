@@ -188,3 +188,28 @@ def test_judging_is_quick(place):
         spent.append(perf_counter() - began)
     assert sorted(spent)[0] < 0.02, f"{sorted(spent)[0] * 1e3:.1f} ms"  # the best of 40: the machine may be busy
     print(f"judge p50 {sorted(spent)[20] * 1e3:.2f} ms")
+
+
+def test_a_grave_finding_cleared_before_it_could_be_judged_leaves_a_closed_proposal(place):
+    first = place.finding(3, now(), tangent_angle_deg=82)
+    place.finding(0, now() + timedelta(seconds=1))  # both are stored before either is judged
+    assert moved() is None
+    missed = Proposal.objects.get()
+    assert (missed.state, missed.grade, missed.evidence["missed"]) == ("withdrawn", 3, True) and missed.cause[0] == first.id
+    assert "来不及研判" in missed.reason and events("issue.proposal.withdrawn")[0].payload["missed"] is True
+    service.record_missed(first.id)
+    assert Proposal.objects.count() == 1
+    place.finding(2, now() + timedelta(seconds=5), tangent_angle_deg=60)
+    place.finding(0, now() + timedelta(seconds=6))
+    assert moved() is None and Proposal.objects.count() == 1, "blue and yellow may pass"
+
+
+def test_rain_without_an_outline_reaches_the_street(place):
+    from anlan.issue.views import consequence
+    from anlan.register.models import Household
+
+    with acting("system:test"):
+        place.site.kind, place.site.warning_area, place.site.division_code = "rain_gauge", None, "440303001002"
+        place.site.save()
+    homes = Household.objects.filter(division_code__startswith="440303001").count()
+    assert homes and consequence(place.site, 3, "rain")["households"] == homes and consequence(place.site, 3, "flood")["households"] == 0

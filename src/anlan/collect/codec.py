@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import FieldError
 from ..base.plugin import scan
+
+if TYPE_CHECKING:  # `anlan decode` starts without NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 LONGEST = 64 * 1024  # bytes a stream may hold without a whole message before they are given up as garbage
 
@@ -91,6 +92,8 @@ class Columns:
     @classmethod
     def of(cls, said: list[Message | Broken]) -> Columns:
         """The readings of messages."""
+        import numpy as np
+
         devices: dict[str, int] = {}
         keys: dict[tuple[str, str, str], int] = {}
         samples = [sample for one in said if isinstance(one, Message) for sample in one.samples]
@@ -107,6 +110,8 @@ class Columns:
 
     def joined(self, other: Columns) -> Columns:
         """These rows, then the other's."""
+        import numpy as np
+
         if not len(other):
             self.said += other.said
             return self

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ..base import settings as conf
 from ..base.clock import ClockWatch, now_ms
 from ..base.errors import AnlanError
+from .database import Line
 from .directory import Device, Directory
 from .downlink import Downlink
 from .faults import Fault
@@ -28,6 +29,7 @@ from .letters import Letters
 from .log import LogLine
 from .logins import Logins
 from .metrics import Histogram
+from .rawlog import RawLog
 from .states import States
 
 MAX_MESSAGE = 1024 * 1024  # bytes of one packet, body or block
@@ -57,6 +59,8 @@ class Front:
     problem: str = ""  # why readings are refused now, both languages; empty: they are taken
     asked: dict[str, float] = field(default_factory=dict)
     log: LogLine | None = None
+    line: Line | None = None
+    raw: RawLog | None = None
     transports: list[Transport] = field(default_factory=list)
 
     def window(self) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from .database import AWAY
 from .intake import Feed
 
 _DEVICES = """
-select d.client_id, convert_to(json_build_array(d.id, d.username, d.secret_hash, d.kind, d.division_code, d.enabled, coalesce(
+select d.client_id, convert_to(json_build_array(d.id, d.username, d.secret_hash, d.kind, d.division_code, d.enabled, d.protocol, coalesce(
     (select json_agg(json_build_array(f.key, f.unit, t.number, s.quantity, i.partition) order by f.key)
      from register_deviceseries f join register_series s on s.id = f.series_id
      join register_station t on t.id = s.station_id and t.enabled join register_site i on i.id = t.site_id
@@ -49,6 +49,7 @@ class Device:
         "feeds",
         "id",
         "kind",
+        "protocol",
         "record",
         "secret_hash",
         "username",
@@ -62,7 +63,8 @@ class Device:
     def renew(self, record: bytes, lanes: int) -> None:
         """Take over what the register says now."""
         self.record = record
-        self.id, self.username, self.secret_hash, self.kind, self.division_code, self.enabled, feeds = orjson.loads(record)
+        facts = orjson.loads(record)
+        self.id, self.username, self.secret_hash, self.kind, self.division_code, self.enabled, self.protocol, feeds = facts
         self.feeds: dict[str, Feed] = {}
         wrong = set()
         for key, unit, station, quantity, partition in feeds:
@@ -135,6 +137,10 @@ class Directory:
                 self._unknown.clear()
             self._unknown[client_id] = now
         return device
+
+    async def renew(self, client_id: str) -> None:
+        """Read a device again now (its secret was just changed); EngineAway when the database cannot be asked."""
+        await self._read_some({client_id})
 
     def _token(self, now: float) -> bool:
         self._tokens = min(float(LOOKUPS_PER_S), self._tokens + (now - self._token_time) * LOOKUPS_PER_S)

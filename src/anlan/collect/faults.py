@@ -117,6 +117,18 @@ _TABLE: dict[str, tuple[str, str]] = {
         "设备 {} 不是汇集站，不能使用成帧接口。请将类别改为 collector。",
         "device {} is no collector and may not use the framed port. Register it with kind collector.",
     ),
+    "collect.bad_message": (
+        "协议报文无法解码：{}。原始报文已保留；请用 anlan decode 核对，必要时更正设备或厂家配置。",
+        "the protocol's message cannot be decoded: {}. It is kept raw; look at it with anlan decode, correct the device or its profile.",
+    ),
+    "collect.unknown_device": (
+        "设备 {} 未以该协议登记或已停用。请在名录中登记设备号与协议。",
+        "device {} is not registered for this protocol, or disabled. Register its number and protocol.",
+    ),
+    "collect.not_authenticated": (
+        "终端 {} 未鉴权，只能注册或鉴权。",
+        "terminal {} is not authenticated; it may only register or authenticate.",
+    ),
 }
 
 

@@ -69,6 +69,16 @@ class Columns:
         self.mark = 0
         self.since = 0.0
 
+    def add(self, time_ms: int, value: float, station: int, quantity: int, quality: int) -> None:
+        """Append one row with its quality."""
+        if quality:
+            self._fill_quality()
+            self.quality.append(quality)
+        self.time.append(time_ms)
+        self.value.append(value)
+        self.station.append(station)
+        self.quantity.append(quantity)
+
     def extend(self, block: ReadingBlock) -> None:
         """Append the rows of a block (checked by the caller)."""
         self._fill_quality()

@@ -33,6 +33,7 @@ from .framer import Framer
 from .letters import Letters
 from .log import LogLine
 from .logins import Logins
+from .rawlog import RawLog
 from .spool import Spool
 from .states import States
 
@@ -84,6 +85,7 @@ class Gateway:
         with contextlib.suppress(OSError, ValueError):
             last = {str(k): int(v) for k, v in json.loads(path.read_text()).items()}
         found = []
+        self.transports = [t for t in self.transports if conf.get(t.setting) >= 0]  # -1: not wanted
         for transport in self.transports:
             before = [last[transport.name]] if transport.name in last else []
             found.append((transport, bind(conf.get("BIND"), conf.get(transport.setting), *before, transport.default_port)))
@@ -102,11 +104,12 @@ class Gateway:
         framer = Framer(directory.lanes, log.publish, conf.get("FRAME_MS"), conf.get("FRAME_ROWS"))
         front = Front(directory, Logins(directory), framer, letters, states, Downlink(quick, sure, letters), tls)
         front.log, front.transports, self._lines = log, self.transports, (quick, sure, words)
+        front.line, front.raw = sure, RawLog(self.data / "raw", conf.get("RAW_MB") << 20, int(conf.get("RAW_HOURS") * 3_600_000))
         front.past_ms, front.future_ms = int(conf.get("PAST_DAYS") * 86_400_000), int(conf.get("FUTURE_S") * 1000)
         directory.changed = lambda device: self._changed(front, device)
         await self._first_load(directory, front.downlink)
         self._spawn(directory.keep_fresh(), letters.run(), states.run(), front.downlink.run(), front.downlink.run_answers())
-        self._spawn(self._listen(front), heartbeat(), self._watch(front))
+        self._spawn(front.raw.run(), self._listen(front), heartbeat(), self._watch(front))
         for transport, listener in listeners:
             await transport.start(front, listener)
             host, port = listener.getsockname()[:2]
@@ -189,6 +192,8 @@ class Gateway:
         with contextlib.suppress(EngineAway):
             await front.letters.flush()
             await front.downlink.flush()
+        if front.raw is not None:
+            await asyncio.to_thread(front.raw.flush)
         await asyncio.sleep(0.05)  # the last answers leave the sockets
         for transport in self.transports:
             await transport.close()

@@ -19,6 +19,7 @@ from ..base.block import ReadingBlock
 from ..base.clock import from_ms
 from ..base.errors import FieldError
 from ..base.quantity import BY_NUMBER, scale
+from .codec import Sample
 from .faults import Fault
 from .framer import Columns
 
@@ -143,6 +144,39 @@ def _sift_any(
             continue
         values = item["v"]
         faults += [f for k, v in values.items() if (f := _take_one(k, v, int(item["t"]), units, feeds, lanes, wrong_units)) is not None]
+    return merged(faults)
+
+
+def sift_samples(samples: Sequence[Sample], feeds: dict[str, Feed], low_ms: int, high_ms: int, lanes: Sequence[Columns]) -> list[Fault]:
+    """As `sift` for the readings of a protocol's message, which are SI already or tell their unit.
+
+    A protocol says many things that nobody asked for: keys that are not registered are passed over, unless none of a message is.
+    """
+    faults: list[Fault] = []
+    mapped = 0
+    for one in samples:
+        feed = feeds.get(one.key)
+        if feed is None:
+            continue
+        mapped += 1
+        number, station, quantity, factor, offset = feed
+        of = BY_NUMBER[quantity]
+        if one.unit and one.unit != of.unit:
+            try:
+                factor, offset = scale(one.unit, of)
+            except FieldError as error:
+                faults.append(Fault("collect.wrong_unit", f"{one.key}: {error.en}"[:200]))
+                continue
+        elif one.unit:
+            factor, offset = 1.0, 0.0
+        value = one.value * factor + offset
+        wrong = check_time(one.time_ms, low_ms, high_ms)
+        if wrong is not None or value - value != 0.0:
+            faults.append(wrong or Fault("collect.not_finite", one.key[:80]))
+            continue
+        lanes[number].add(one.time_ms, value, station, quantity, one.quality)
+    if samples and not mapped:
+        faults.append(Fault("collect.unknown_key", repr(samples[0].key)[:80], len(samples)))
     return merged(faults)
 
 

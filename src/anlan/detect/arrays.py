@@ -62,7 +62,8 @@ def table_bytes(table: SeriesTable) -> bytes:
 
 def table_from(data: bytes) -> SeriesTable:
     """Inverse of `table_bytes`."""
-    meta, arrays = unpacked(data)
+    meta, read = unpacked(data)
+    arrays = {name: a.copy() for name, a in read.items()}  # aligned and writeable: for other kinds Numba would compile again
     limits = ThresholdRows(**{name: arrays[f"t.{name}"] for name in _LIMITS}, id=meta["ids"])
     columns: dict[str, Any] = {name: arrays[name] for name in _COLUMNS}
     return SeriesTable(version=meta["version"], **columns, kinds=meta["kinds"], sites=meta["sites"], thresholds=limits)

@@ -35,7 +35,7 @@ from .stage import detectors
 
 log = structlog.get_logger("anlan.worker")
 ALIVE_SPACE = 0x414E4C57  # shared advisory lock that every living worker holds
-BEAT_S = 0.5
+BEAT_S, AWAY_S = 0.5, 0.1  # between two beats; while the database is away
 SETTINGS_S = 5.0  # how long being ready waits for the first settings
 FLOOD_S = 3.0  # time constant of the mean rate that is held against HOT_INDEX_RATE
 
@@ -67,16 +67,17 @@ class Worker:
         beats = loop.create_task(heartbeat())
         self.client = await connect_for_ever(self.nats_url, "anlan-worker", disconnected_cb=self._log_went, pending_size=64 * 1024 * 1024)
         while not self._stop.is_set():
+            pause = BEAT_S
             try:
                 alive = await asyncio.to_thread(self._beat)
                 await self._share(alive)
             except psycopg.Error as error:
                 log.warning("database away", error=_line(error))
-                self._control = None
+                self._control, pause = None, AWAY_S
             else:
                 self._tell_ready()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), BEAT_S)
+                await asyncio.wait_for(self._stop.wait(), pause)
         beats.cancel()
         await asyncio.gather(*(self._give_up(lane) for lane in list(self.lanes)))
         await asyncio.to_thread(self.foresight.close)

@@ -205,6 +205,27 @@ def _forget_log(engines: Engines) -> None:
         connection.execute("update collect_lanecursor set log = '', mark_seq = 0, mark_ns = 0")
 
 
+def _work_folder(engines: Engines) -> tempfile.TemporaryDirectory[str]:
+    """A place for the unpacked archive in the data folder (made when only the engines are there)."""
+    return tempfile.TemporaryDirectory(dir=engines.folders.make().data, prefix=".restore-")
+
+
+async def _refuse_full_log(url: str, lanes: int) -> None:
+    """An attached log may serve a living installation: its lanes are never replaced while they hold messages."""
+    from nats.js.errors import NotFoundError
+
+    async with connected(url, "anlan-restore") as client:
+        for lane in range(lanes):
+            with contextlib.suppress(NotFoundError):
+                if (await client.jetstream(timeout=5).stream_info(lane_stream(lane))).state.messages:
+                    raise AnlanError(
+                        "engines.log_not_empty",
+                        f"ANLAN_NATS_URL 上的流 {lane_stream(lane)} 已有消息，恢复会替换它，已拒绝。请换一个空的 NATS，或先删除这些流。",
+                        f"stream {lane_stream(lane)} at ANLAN_NATS_URL holds messages and would be replaced: refused. "
+                        "Use an empty NATS, or remove the streams first.",
+                    )
+
+
 async def _fill_lane(url: str, lane: int, lanes: int, first: int, messages: Iterator[Logged]) -> int:
     """Make the lane anew with its old sequence numbers and publish its messages; how many."""
     from nats.js.errors import NotFoundError
@@ -235,10 +256,12 @@ def restore(file: Path, data: Path | None = None) -> dict[str, Any]:
     """
     manifest = read_manifest(file)
     lanes = {int(lane): row for lane, row in manifest["lanes"].items()}
-    with attached(data, create=True) as engines, tempfile.TemporaryDirectory(dir=engines.folders.data, prefix=".restore-") as folder:
+    with attached(data, create=True) as engines, _work_folder(engines) as folder:
         if engines.running and not conf.get("DATABASE_URL"):
             raise AnlanError("engines.already_up", "请先停止正在运行的安澜。", "stop the running installation first.")
         _refuse_full(engines)
+        if conf.get("NATS_URL"):
+            asyncio.run(_refuse_full_log(engines.nats_url, len(lanes)))
         work = Path(folder)
         with tarfile.open(file) as tar:
             tar.extractall(work, filter="data")

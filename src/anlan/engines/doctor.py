@@ -28,7 +28,9 @@ import psutil
 import anlan
 
 from ..base import settings as conf
+from ..base.clock import from_ms, now_ms
 from ..base.errors import AnlanError
+from . import room
 from .folders import Folders
 from .nats import binary
 from .postgres import binaries, root_mode
@@ -44,7 +46,7 @@ TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One result: state ``ok``, ``warn`` or ``fail``; what was seen; what to do (empty when ok)."""
+    """One result: state ``ok``, ``warn`` or ``fail``; what was seen; what to do (empty when ok), Chinese and English."""
 
     name: str
     state: str
@@ -113,6 +115,8 @@ def disk(data: Path) -> Check:
     """Room on the data folder's disk."""
     free = shutil.disk_usage(_existing(data)).free / 1e9
     wanted = max(FREE_GB_WARN, float(conf.get("LOG_GB")))
+    if room.too_little(free):
+        return Check("disk", "fail", f"{free:.2f} GB free", *room.words(free))
     if free < FREE_GB_FAIL:
         return Check("disk", "fail", f"{free:.1f} GB free", "磁盘将满：立即清理或扩容", "the disk is nearly full: make room now")
     if free < wanted:
@@ -225,13 +229,54 @@ def database() -> Check:
     return Check("database", "ok", f"PostgreSQL {version}")
 
 
+def restarts(folders: Folders) -> Check:
+    """What the supervisor had to start again."""
+    try:
+        rows: dict[str, Any] = orjson.loads((folders.run / "faults.json").read_bytes())
+    except (OSError, ValueError):
+        return Check("restarts", "ok", "none")
+    seen = ", ".join(
+        f"{name}: {row['why']}, {row['times']}x, last {from_ms(row['at_ms']):%Y-%m-%d %H:%M:%S} UTC" for name, row in rows.items()
+    )
+    recent = [name for name, row in rows.items() if now_ms() - row["at_ms"] < 86_400_000]
+    if recent:
+        zh, en = f"{recent} 一天内重启过：见 {folders.logs}", f"{recent} had to be started again within a day: see {folders.logs}"
+        return Check("restarts", "warn", seen, zh, en)
+    return Check("restarts", "ok", seen)
+
+
+def installation(data: Path) -> Check:
+    """Whether the settings are those that the running (or attached) installation was made with; what stands on its screens."""
+    import psycopg
+
+    from .attach import database_of
+    from .installed import check
+
+    folders = Folders(data)
+    if not conf.get("DATABASE_URL") and not (folders.run / "up.json").exists():
+        return Check("installation", "ok", "not running, not asked")
+    try:
+        with database_of(data) as url, psycopg.connect(url, connect_timeout=5) as connection:
+            check(connection)
+            rows = connection.execute("select code, zh, en from engines_condition where until is null order by since").fetchall()
+    except AnlanError as error:
+        return Check("installation", "fail", error.code, error.zh, error.en)
+    except psycopg.Error as error:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        zh, en = "数据库不应答：看 logs/postgres.log 与磁盘", "the database does not answer: see logs/postgres.log and the disk"
+        return Check("installation", "fail", line, zh, en)
+    if rows:
+        return Check("installation", "warn", ", ".join(r[0] for r in rows), " ".join(r[1] for r in rows), " ".join(r[2] for r in rows))
+    return Check("installation", "ok", "as installed")
+
+
 def checks(data: Path | None = None) -> Iterator[Check]:
     """All checks in order."""
     folders = Folders(data or conf.data_folder())
     running = (folders.run / "up.json").exists()
     steps: list[Callable[[], Check]] = [versions, machine, user, files, database, clock]
     steps += [lambda: folder(folders.data), lambda: disk(folders.data), lambda: sync(folders.data)]
-    steps += [lambda: ports(running), lambda: processes(folders)]
+    steps += [lambda: ports(running), lambda: processes(folders), lambda: restarts(folders), lambda: installation(folders.data)]
     for step in steps:
         yield step()
 

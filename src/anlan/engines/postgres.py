@@ -50,6 +50,8 @@ SETTINGS: dict[str, str] = {
     "lc_messages": "C",
 }
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL's message protocol, SSLRequest: answered with one byte
+if sys.platform == "linux":
+    SETTINGS["recovery_init_sync_method"] = "syncfs"  # one call, not an fsync of each of some thousand files before the recovery begins
 SETTINGS_FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 

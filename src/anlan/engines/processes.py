@@ -34,7 +34,7 @@ from .memory import MALLOC
 from .postgres import CONFINE
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-STEADY_S = 30.0  # a child that lived this long starts again without a pause
+STEADY_S = 10.0  # a child that lived this long starts again without a pause
 LOG_BYTES = 20 * 1024 * 1024  # a log longer than this is turned over (one old one is kept) when its process starts
 PROBE_S = 5.0  # engines are asked this often
 GAP_S = 5.0  # a supervisor that stood still so long (suspended machine) judges nobody by that time

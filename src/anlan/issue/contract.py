@@ -127,6 +127,7 @@ class Rule(ABC):
     instructions: dict[Grade, tuple[str, str]] = {}
     expires_h: float = 12.0
     highest: Grade = Grade.RED
+    area_digits: int = 12  # of the division code: how wide a warning reaches that has no outline (12 community, 9 street)
 
     @abstractmethod
     def hears(self, site_kind: str, hazard: str) -> int:

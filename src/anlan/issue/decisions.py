@@ -177,7 +177,7 @@ def sign(
             instruction=todo[0],
             instruction_en=todo[1],
             area=proposal.site.warning_area,
-            area_codes=[proposal.division_code],
+            area_codes=[proposal.division_code[: rule.area_digits]],
             issued_at=when,
             expires_at=when + timedelta(hours=hours),
             signed_by=Person.objects.get(pk=asker.person_id),

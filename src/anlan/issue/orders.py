@@ -108,7 +108,7 @@ def _issue(
         instruction=todo[0],
         instruction_en=todo[1],
         area=proposal.site.warning_area,
-        area_codes=[proposal.division_code],
+        area_codes=[proposal.division_code[: rule.area_digits]],
         issued_at=now,
         expires_at=now + timedelta(hours=rule.expires_h),
         signed_by=order.signed_by,

@@ -11,11 +11,13 @@ from typing import Any
 
 from ..base.clock import SystemClock, to_ms
 from ..base.grade import Grade
-from ..base.ids import new_id
+from ..base.ids import derived_id, new_id
+from ..detect.models import Finding
 from ..engines.outbox import emit, one, run
 from . import orders, stage
-from .contract import Assessment, Rule
+from .contract import Assessment, Place, Rule
 from .gather import LOOK_BACK_DAYS, Picture, picture
+from .models import HazardWarning, Proposal
 from .wording import title
 
 _INSERT = """
@@ -164,3 +166,47 @@ def _withdraw(proposal: str, seen: Picture, hazard: str, assessment: Assessment,
         return
     payload = {"site": seen.place.id, "hazard": hazard, "grade": 0, "zh": assessment.zh, "en": assessment.en}
     emit("issue.proposal.withdrawn", proposal, payload, division_code=seen.place.division_code, cause=[cause] if cause else [proposal])
+
+
+def record_missed(finding_id: str, *, now: datetime | None = None) -> str | None:
+    """A grave finding that was cleared before it could be judged leaves a closed proposal; its id, None when it is not so.
+
+    Not so is also a place where a warning as bad stands: people know.
+    """
+    f = Finding.objects.select_related("site", "station").filter(pk=finding_id, grade__gte=int(Grade.ORANGE)).first()
+    if f is None or f.hazard == "device":
+        return None
+    after = Finding.objects.filter(station=f.station, quantity=f.quantity, detector=f.detector, at__gte=f.at, grade__lt=int(Grade.ORANGE))
+    cleared = after.filter(evidence__kind=f.evidence.get("kind")).order_by("at").first()
+    rule = stage.rule_for(f.site.kind, f.hazard)
+    hazard = hazard_of(rule, f.hazard)
+    known = HazardWarning.objects.filter(site=f.site, hazard=hazard, state="issued", grade__gte=f.grade)
+    told = Proposal.objects.filter(site=f.site, hazard=hazard, cause__contains=[f.id])
+    if cleared is None or known.exists() or told.exists():
+        return None
+    when = now or SystemClock().now()
+    place = Place(f.site.id, f.site.name, f.site.name_en, f.site.kind, f.site.division_code, key_target=f.site.key_target)
+    words = title(rule, hazard, place, Grade(f.grade))
+    row = Proposal(
+        id=derived_id("prop", "missed", f.id),
+        division_code=f.site.division_code,
+        cause=[f.id, cleared.id],
+        site=f.site,
+        hazard=hazard,
+        grade=f.grade,
+        state="withdrawn",
+        proposed_at=when,
+        decide_by=when,
+        decided_at=when,
+        reason="来不及研判即已恢复 · cleared before it could be judged",
+        title=words[0],
+        title_en=words[1],
+        zh=f.zh,
+        en=f.en,
+        evidence={"missed": True, "now": cleared.grade, "gates": [], "figures": [], "because": f.id},
+    )
+    row.save(force_insert=True)
+    payload = {"site": f.site.id, "hazard": hazard, "grade": f.grade, "title": words[0], "title_en": words[1], "zh": f.zh, "en": f.en}
+    payload |= {"missed": True}
+    emit("issue.proposal.withdrawn", row.id, payload, division_code=row.division_code, cause=row.cause)
+    return row.id

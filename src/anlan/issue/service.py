@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ..base.grade import Grade
 from ..engines.outbox import Event, acting, emit, on
 from ..engines.reconcile import every
 from .decisions import claim, consult, decline, sign
 from .models import Proposal
 from .orders import sign_order, withdraw_order
-from .proposals import judge
+from .proposals import judge, record_missed
 from .views import proposal_view, site_warning
 from .warnings import cap, expire_due, lift, update
 
@@ -35,8 +36,10 @@ __all__ = [
 
 @on("detect.finding.raised", "detect.silence.raised", "detect.silence.ended", urgent=True)
 def finding_moved(event: Event) -> None:
-    """A finding was raised, worsened or cleared: judge its place."""
-    judge(event.payload["site"], event.payload["hazard"], cause=event.subject)
+    """A finding was raised, worsened or cleared: judge its place; what was orange or red leaves a trace in any case."""
+    held = judge(event.payload["site"], event.payload["hazard"], cause=event.subject)
+    if held is None and event.type == "detect.finding.raised" and int(event.payload.get("grade", 0)) >= Grade.ORANGE:
+        record_missed(event.subject)
 
 
 @on("forecast.forecast.made", urgent=True)

@@ -15,6 +15,7 @@ from ..forecast.models import Forecast
 from ..register.models import Device, Household, Site
 from ..register.scope import Asker
 from ..register.service import answerable
+from . import stage
 from .models import Consultation, HazardWarning, Proposal, StandingOrder
 from .wording import rings
 
@@ -135,11 +136,12 @@ def _sounding(broadcast: QuerySet[Device], site: Site, area: Any) -> set[str]:
     return found
 
 
-def consequence(site: Site, grade: Grade) -> dict[str, Any]:
+def consequence(site: Site, grade: Grade, hazard: str = "") -> dict[str, Any]:
     """Whom and what a warning for this site would move: counts, and the sentence beside the sign button."""
     import shapely
 
-    households = Household.objects.filter(division_code__startswith=site.division_code)
+    reach = site.division_code[: (stage.rules().get(hazard) or stage.rules()["other"]).area_digits]
+    households = Household.objects.filter(division_code__startswith=reach)
     outline = rings(site.warning_area)
     broadcast = Device.objects.filter(kind__in=("loudspeaker", "siren", "terminal"), enabled=True)
     if outline:
@@ -152,7 +154,7 @@ def consequence(site: Site, grade: Grade) -> dict[str, Any]:
     else:
         total = households.aggregate(homes=Count("id"), people=Sum("people"))
         homes, people = total["homes"], total["people"] or 0
-        speakers = broadcast.filter(Q(site=site) | Q(division_code__startswith=site.division_code)).count()
+        speakers = broadcast.filter(Q(site=site) | Q(division_code__startswith=reach)).count()
     callees = sum(1 for a in answerable(site.id, site.division_code) if a.person_id)
     zh = f"立即通知 {homes} 户 {people} 人，开 {speakers} 只喇叭和警报器，依次呼叫 {callees} 名责任人"
     en = f"tells {homes} households ({people} people), opens {speakers} loudspeakers and sirens, calls {callees} people in turn"
@@ -224,7 +226,7 @@ def proposal_view(proposal_id: str, asker: Asker) -> dict[str, Any]:
             }
             for a in answerable(site.id, site.division_code)
         ],
-        "consequence": consequence(site, Grade(p.grade)),
+        "consequence": consequence(site, Grade(p.grade), p.hazard),
         "warning_in_force": warning_row(warning) if warning else None,
         "warning": warning_row(own) if own else None,
         "consultation": [{"id": c.id, "opinions": c.opinions, "closed_at": iso(c.closed_at)} for c in opinions],

@@ -47,11 +47,15 @@ class Organisation(Record):
 
 
 class Person(Record):
-    """A person with ways to reach them; `substitute` answers while they are on leave."""
+    """A person with ways to reach them; `substitute` answers while they are on leave.
+
+    ``code`` is the bureau's own number of the person: it tells apart two who share name and telephone.
+    """
 
     KIND = "person"
-    NATURAL: ClassVar[tuple[str, ...]] = ("name", "phone")
+    NATURAL: ClassVar[tuple[str, ...]] = ("name", "phone", "code")
     name = models.TextField(verbose_name=L("姓名", "Name"))
+    code = models.TextField(blank=True, default="", db_default="", verbose_name=L("人员编号", "Person's number"))
     phone = models.TextField(blank=True, default="", verbose_name=L("电话", "Phone"))
     email = models.TextField(blank=True, default="", verbose_name=L("邮箱", "E-mail"))
     user = models.OneToOneField(
@@ -65,11 +69,11 @@ class Person(Record):
     LEDGER = Ledger(
         "人员",
         "People",
-        ("name", "phone", "email", "on_leave", "division_code"),
+        ("name", "code", "phone", "email", "on_leave", "division_code"),
         ("on_leave",),
-        ("name", "phone"),
+        ("name", "phone", "code"),
         ("name",),
-        ("name", "phone", "email", "on_leave", "division_code"),
+        ("name", "phone", "code", "email", "on_leave", "division_code"),
     )
 
 

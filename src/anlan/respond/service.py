@@ -19,7 +19,7 @@ from ..register.scope import Asker
 from .contract import plan_for
 from .knocks import send_knocks
 from .models import Incident, Task, TimelineEntry
-from .stage import incident_title, tasks_due
+from .stage import incident_title, tasks_due, told_from
 from .tasks import accept, chase_late, done, ladder_of, open_incident, refuse, send_draft, send_task, waiting
 from .timeline import TOLD, tell, tell_event, tell_past
 
@@ -91,9 +91,10 @@ def _open(warning: HazardWarning) -> Incident:
 def _send_plan(incident: Incident, warning: HazardWarning) -> None:
     plan = plan_for(incident.hazard)
     already = frozenset(Task.objects.filter(incident=incident).values_list("item", flat=True))
-    drafts, nobody = tasks_due(plan, Grade(warning.grade), warning.issued_at, ladder_of(incident), already)
+    begun = told_from(warning.issued_at, SystemClock().now())
+    drafts, nobody = tasks_due(plan, Grade(warning.grade), begun, ladder_of(incident), already)
     for draft in drafts:
-        send_draft(incident, draft, warning.id, plan.version, warning.issued_at)
+        send_draft(incident, draft, warning.id, plan.version, begun)
     for item in nobody:
         tell(incident, warning.issued_at, "respond.task.nobody", item.key, "system:respond", {"title": item.zh, "title_en": item.en})
 

@@ -16,6 +16,7 @@ from ..register.service import LEVELS, Answerer
 from .contract import Plan, PlanItem
 
 OPEN = ("sent", "accepted")
+PROMPT = timedelta(minutes=1)  # sent within a minute of the warning is sent at once (our default)
 FINAL = ("done", "refused", "cancelled")
 
 # (state, action) -> next state; whatever is not here is refused
@@ -56,6 +57,11 @@ def next_state(state: str, action: str) -> str:
         raise AnlanError(
             "respond.bad_step", f"任务{zh}，不能再“{action}”；请刷新后查看", f"the task is {en}, '{action}' is not possible; reload it"
         ) from None
+
+
+def told_from(issued_at: datetime, now: datetime) -> datetime:
+    """From when a task's minutes count: the warning's issue, or, when the house was down meanwhile, when it is sent at last."""
+    return issued_at if now - issued_at <= PROMPT else now
 
 
 def rank(level: str) -> int:

@@ -240,4 +240,4 @@ def trace_record(request: HttpRequest, record_id: str, whole: bool = False) -> d
         seen = seen or getattr(record, "person_id", None) == asker.person_id
     if not seen:
         raise AnlanError("supervise.not_found", f"没有记录 {record_id}，或不在您的辖区内", f"no record {record_id}, or outside your area")
-    return service.trace(record_id, whole=whole)
+    return service.trace(record_id, whole=whole, scopes=asker.scopes)

@@ -59,16 +59,19 @@ def find_record(record_id: str) -> Record:
     return record
 
 
-def trace(record_id: str, *, whole: bool = False, now: datetime | None = None) -> dict[str, Any]:
+def trace(record_id: str, *, whole: bool = False, now: datetime | None = None, scopes: tuple[str, ...] | None = None) -> dict[str, Any]:
     """``{nodes, edges, cut}``: all causes of a record back to readings and all its effects forward.
 
     With `whole`, also the other effects of its causes (the whole story that it belongs to). Times are UTC;
+    With `scopes` (division prefixes of who asks) a record outside them is a node without words or facts.
     ``used_s`` is the time taken, ``late`` whether it went (or goes, at `now`) beyond ``limit_at``.
     """
     walk = _Walk(now or SystemClock().now())
     walk.start(record_id)
     walk.back([record_id])
     walk.forward([k for k in walk.nodes if not k.startswith("read-")] if whole else [record_id])
+    if scopes is not None:
+        walk.veil(scopes, record_id)
     nodes = sorted(walk.nodes.values(), key=lambda n: (str(n["at"] or ""), n["id"]))
     return {"nodes": nodes, "edges": sorted(walk.edges), "cut": walk.cut}
 
@@ -82,6 +85,14 @@ class _Walk:
         self.edges: set[tuple[str, str]] = set()
         self.causes: dict[str, list[str]] = {}
         self.cut = False
+        self.codes: dict[str, str] = {}  # division of each node; those of the whole house have none
+
+    def veil(self, scopes: tuple[str, ...], but: str) -> None:
+        """Take words, people, times and facts from nodes outside these divisions (`but` was allowed by itself)."""
+        for number, node in self.nodes.items():
+            code = self.codes.get(number.rpartition("*")[2], "")
+            if code and number != but and not any(code.startswith(scope) for scope in scopes):
+                self.nodes[number] = _bare(number, node["kind"], "（不在您的辖区内）", "(outside your area)")
 
     def start(self, record_id: str) -> None:
         """The first node; it must exist (a reading's name is always taken)."""
@@ -108,6 +119,7 @@ class _Walk:
     def _take(self, record: Record) -> None:
         self.nodes[record.pk] = node_of(record, self.now)
         self.causes[record.pk] = list(record.cause)
+        self.codes[record.pk] = record.division_code
         if isinstance(record, Hazard):
             self._add_steps(record)
 
@@ -164,6 +176,7 @@ class _Walk:
         names = {s.number: s for s in Station.objects.filter(number__in={p[0] for p in parsed.values()})}
         for number, (station, quantity, ms) in parsed.items():
             known, place = BY_NUMBER.get(quantity), names.get(station)
+            self.codes[number] = place.division_code if place else ""
             zh = f"读数 {place.name if place else station} {known.zh if known else quantity}"
             en = f"Reading, {(place.name_en or place.name) if place else station}, {known.en.lower() if known else quantity}"
             facts = {"station": place.id if place else "", "quantity": known.name if known else quantity, "time_ms": ms}
@@ -179,6 +192,7 @@ class _Walk:
         before, began = hazard.pk, hazard.found_at
         for step in HazardStep.objects.filter(hazard=hazard).exclude(event="find").order_by("id"):
             number = f"hstep-{step.pk}"
+            self.codes[number] = hazard.division_code
             node = _bare(number, "hstep", f"隐患 {step.event}：{step.note}", f"Hazard {step.event}: {step.note}")
             node |= {"at": step.at, "who": person_name(step.actor), "facts": {"before": step.before, "after": step.after}}
             node |= {"limit_at": step.limit_at, "used_s": (step.at - began).total_seconds()}

@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_cap import draft, written
 
 from anlan.issue.formats.national.codes import WORDS, division, events
 from anlan.issue.messages import check, check_together, formats
-
-from test_cap import draft, written
 
 ROOT = Path(__file__).resolve().parents[3]
 LEVELS = ("error", "warning", "advice")
@@ -190,6 +189,7 @@ def cancel(*edits):
     ]  # fmt: skip
 
 
+BODY = "<headline>示例区应急管理局"
 UNTIL = "<expires>2026-06-15 02:34:00"
 NATIONAL = [
     ("N01", "error", [("_20260614143400<", "_20260614143400_3<")], [("_20260614143400<", "_2026061414340<")]),
@@ -204,7 +204,7 @@ NATIONAL = [
     ("N04", "warning", cancel(), cancel(("<references>44030341600000_20260614100000", "<references>first"))),
     ("N05", "warning", cancel(), cancel(("<note>险情解除</note>", "<note></note>"))),
     ("N06", "error", [], [("滑坡红色", "滑坡橙色")]),
-    ("N06", "error", [("<headline>示例区应急管理局", "<headline>示例区气象台")], [("<headline>示例区应急管理局", "<headline>别的县气象台")]),
+    ("N06", "error", [(BODY, "<headline>示例区气象台")], [(BODY, "<headline>别的县气象台")]),
     ("N06", "error", cancel(), cancel(("局解除滑坡", "局发布滑坡"))),
     ("N07", "error", [(UNTIL, "<expires>2026-06-14 14:34:01")], [(UNTIL, "<expires>2026-06-14 14:34:00")]),
     (

@@ -39,7 +39,7 @@ def directory(**devices: str) -> Directory:
     made = Directory("postgresql:///none", 2)
     made.loaded = True
     for name, secret in devices.items():
-        record = [f"device-{name}", "user", hash_secret(secret, n=16), "sensor", "44", name != "off", []]
+        record = [f"device-{name}", "user", hash_secret(secret, n=16), "sensor", "44", name != "off", "mqtt", []]
         made.records[name] = orjson.dumps(record)
     made._unknown.update({f"nobody-{i}": time.monotonic() + 1000 for i in range(1000)})
     return made
@@ -90,6 +90,7 @@ def test_feeds_scale_to_si_and_a_wrong_unit_is_known():
         "sensor",
         "44",
         True,
+        "mqtt",
         [["d", "mm", 5, 1, 3], ["T", "Cel", 6, 11, 4], ["x", "kg", 7, 1, 0], ["y", "", 8, 999, 0]],
     ]
     device = Device("a", orjson.dumps(record), 2)

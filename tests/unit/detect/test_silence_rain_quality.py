@@ -11,18 +11,19 @@ MINUTE, HOUR = 60_000, 3_600_000
 T0 = 1_789_999_200_000  # a whole hour
 
 
-def silence(reports, until, interval=0, tick=10_000, quiet=()):
+def silence(reports, until, interval=0, tick=10_000, quiet=(), clock=lambda t: 0, slow=0):
+    """`clock(t)`: how far the ticks' clock is off at t; `slow`: how far the device's own clock is behind (both ms)."""
     table = SeriesTable.of(["tilt"], interval_ms=interval)
     d, said = Silence(), []
     state = d.allocate(table)
     reports = list(reports)
     for now in range(T0, T0 + until, tick):
         while reports and T0 + reports[0] <= now:
-            f = d.step(state, Rows.of([0], [T0 + reports.pop(0)], [0.0]), table)
+            f = d.step(state, Rows.of([0], [T0 + reports.pop(0) - slow], [0.0]), table)
             said += [(t - T0, g) for t, g in zip(f.time_ms, f.grade, strict=True)]
         if any(a <= now - T0 < b for a, b in quiet):
             continue
-        f = d.tick(state, now, table)
+        f = d.tick(state, now + clock(now - T0), table)
         said += [(t - T0, g) for t, g in zip(f.time_ms, f.grade, strict=True)]
     return said
 
@@ -58,6 +59,24 @@ def test_when_the_platform_stood_still_nobody_is_blamed():
     reports = [k * 5 * MINUTE for k in range(6)]
     said = silence(reports, 90 * MINUTE, 5 * MINUTE, quiet=[(26 * MINUTE, 80 * MINUTE)])
     assert said == []
+
+
+def test_a_clock_set_back_does_not_stall_the_watch():
+    # last report at 10 min, the clock goes back an hour at 15 min: still missed 16 min after the report
+    said = silence([0, 5 * MINUTE, 10 * MINUTE], 40 * MINUTE, 5 * MINUTE, clock=lambda t: -HOUR if t >= 15 * MINUTE else 0)
+    assert said == [(26 * MINUTE + 10_000 - HOUR, 1)] or said == [(26 * MINUTE + 20_000 - HOUR, 1)]
+
+
+def test_a_clock_that_jumps_ahead_blames_nobody_and_the_watch_goes_on():
+    reports = [k * 5 * MINUTE for k in range(20)]
+    ahead = {"clock": lambda t: HOUR if t >= 30 * MINUTE else 0}
+    assert silence(reports, 100 * MINUTE, 5 * MINUTE, **ahead) == [], "devices keep to the right time"
+    said = silence(reports[:7], 100 * MINUTE, 5 * MINUTE, **ahead)
+    assert [g for _, g in said] == [1], "the last report came at the jump"
+
+
+def test_a_device_whose_clock_is_slow_is_not_silent():
+    assert silence([k * 5 * MINUTE for k in range(20)], 100 * MINUTE, 5 * MINUTE, slow=2 * HOUR) == []
 
 
 def test_never_reported_is_not_silent():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from anlan.base.block import ReadingBlock
 from anlan.detect.arrays import compressed, empty_table, table_bytes, table_from
-from anlan.detect.contract import Detector, Findings
+from anlan.detect.contract import Detector, Findings, SeriesTable
 from anlan.detect.kernels import RING
 from anlan.detect.stage import Stage, detectors
 
@@ -210,3 +210,22 @@ def test_lowered_quality_is_stored_with_the_raw_value():
 def test_duplicate_rows_name_rejects_nothing_else():
     with pytest.raises(ValueError, match="ANLANAR1"):
         table_from(b"nonsense")
+
+
+def test_warm_compiles_all_that_a_published_table_needs():
+    """A table as it comes out of the database must meet the kernels that `warm` made: compiling takes seconds, a lane would stand still."""
+    from anlan.detect import arrays, kernels, warm
+    from anlan.detect.detectors import _slope, quality, silence, threshold
+
+    def compiled() -> dict[str, int]:
+        found = (kernels.accept, kernels.newest, _slope.step, quality._step, silence._step, silence._tick, threshold._step)
+        return {str(kernel): len(kernel.overloads) for kernel in found}
+
+    warm.warm()
+    before = compiled()
+    plain = SeriesTable.of(["displacement", "water_level"], interval_ms=60_000, thresholds=[{"slot": 1, "level": (1.0, 2.0, 3.0, 4.0)}])
+    for sites in (["a"], ["ab"], ["abcd"]):  # the length of the head moves the arrays behind it
+        stage = Stage(arrays.table_from(arrays.table_bytes(replace(plain, sites=sites))), detectors())
+        stage.step(ReadingBlock.of(plain.station, plain.quantity, np.full(2, 1_700_000_000_000), np.ones(2)))
+        stage.tick(1_700_000_001_000)
+    assert compiled() == before

@@ -63,3 +63,25 @@ def test_killed_supervisor_is_told(tmp_path):
     folders.run.mkdir(parents=True)
     write_json(folders.run / "pids.json", {"up": {"pid": 2**22 + 5, "since": 0}})
     assert "killed" in doctor.processes(folders).seen
+
+
+def test_both_languages_and_what_was_started_again(tmp_path, capsys, monkeypatch):
+    from anlan.base.clock import now_ms
+    from anlan.engines.folders import Folders, write_json
+
+    monkeypatch.delenv("ANLAN_DATABASE_URL", raising=False)
+    folders = Folders(tmp_path)
+    folders.run.mkdir(parents=True)
+    write_json(folders.run / "faults.json", {"worker": {"why": "hung", "at_ms": now_ms(), "times": 3}})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0.5e9))
+    assert cli.main(["doctor", "--data", str(tmp_path)]) == 1
+    text = capsys.readouterr().out
+    assert "磁盘 disk" in text and "已停止接收读数" in text and "no longer taken" in text
+    assert "worker: hung, 3x" in text and "一天内重启过" in text
+
+
+def test_every_check_has_a_chinese_name(tmp_path, monkeypatch):
+    from anlan.engines.commands.doctor import NAMES
+
+    monkeypatch.delenv("ANLAN_DATABASE_URL", raising=False)
+    assert [c.name for c in doctor.checks(tmp_path) if c.name not in NAMES] == []

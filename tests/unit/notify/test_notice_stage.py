@@ -19,7 +19,14 @@ def order(**changes):
 
 def home(n, lon=114.155, lat=22.555, phone="1", **more):
     return Recipient(
-        f"household-{n}", f"{n}", "household", lon, lat, "440303001001", {"household": f"household-{n}", "phone": phone, "link": phone}, **more
+        f"household-{n}",
+        f"{n}",
+        "household",
+        lon,
+        lat,
+        "440303001001",
+        {"household": f"household-{n}", "phone": phone, "link": phone},
+        **more,
     )
 
 

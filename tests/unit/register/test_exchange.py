@@ -91,6 +91,22 @@ def test_twice_is_once_and_a_change_is_a_change(ready):
     assert (after.id, after.lon, after.created_at) == (before.id, before.lon, before.created_at)
 
 
+def test_the_same_device_twice(ready):
+    """In one file the second row comes back; in a second file it is the same device, its secret untouched."""
+    from anlan.register.models import Device
+
+    head = ("设备号", "类别", "监测对象", "名称", "区划")
+    twice = take("device", csv_of(head, ("D1", "sensor", "S1", "甲", AREA), ("D1", "siren", "S1", "乙", AREA)))
+    assert (twice.created, twice.rejected) == (1, 1), twice.reasons
+    assert twice.reasons[0]["field"] == "client_id" and twice.reasons[0]["zh"] and twice.reasons[0]["en"]
+    before = Device.objects.get(client_id="D1")
+    again = take("device", csv_of(head, ("D1", "sensor", "S1", "甲二", AREA)))
+    after = Device.objects.get(client_id="D1")
+    assert (again.created, again.updated) == (0, 1)
+    assert (after.pk, after.secret_hash, after.kind, after.name) == (before.pk, before.secret_hash, "sensor", "甲二")
+    assert Device.objects.count() == 1
+
+
 def test_coordinates_have_no_default_system_and_are_converted(ready):
     from anlan.base.geo import distance_m
     from anlan.register.models import Site
@@ -238,6 +254,17 @@ def test_export_comes_back_unchanged(ready):
         assert (outcome.unchanged, outcome.rejected, outcome.created, outcome.warnings) == (3, 0, 0, []), kind
     assert Person.objects.filter(name="=HYPERLINK(1)", phone="+8613800000001").count() == 1
     assert take("site", export_ledger("site", "xlsx"), "a.xlsx").unchanged == 1
+
+
+def test_two_people_may_share_name_and_telephone(ready):
+    from anlan.register.models import Person
+
+    head = ("name", "phone", "code", "division_code")
+    assert take("person", csv_of(head, ("李伟", "10086", "A1", AREA), ("李伟", "10086", "A2", AREA))).created == 2
+    again = take("person", csv_of((*head, "email"), ("李伟", "10086", "A2", AREA, "b@example.org"), ("李伟", "10086", "A1", AREA, "")))
+    assert (again.created, again.updated, again.unchanged) == (0, 1, 1)
+    assert Person.objects.get(code="A2").email == "b@example.org"
+    assert take("person", csv_of(head, ("李伟", "10086", "A1", AREA), ("李伟", "10086", "A1", AREA))).rejected == 1
 
 
 def test_templates_are_taken(ready):

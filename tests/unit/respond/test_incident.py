@@ -205,3 +205,26 @@ def test_calls_and_delivery_are_told(world):
 
     assert "设备收到 2" in TimelineEntry.objects.get(kind="notify.summary:5").zh
     assert "community人" in TimelineEntry.objects.get(kind="notify.step.timed_out").zh
+
+
+def test_minutes_count_from_when_somebody_could_be_told():
+    from datetime import timedelta
+
+    from small_world import minute
+
+    from anlan.respond.stage import told_from
+
+    assert told_from(minute(0), minute(0.9)) == minute(0)
+    assert told_from(minute(0), minute(0) + timedelta(hours=3)) == minute(180), "the house was down for three hours"
+
+
+def test_a_warning_heard_late_gives_its_full_minutes(world, monkeypatch):
+    from datetime import timedelta
+
+    from anlan.base.clock import SystemClock
+    from anlan.respond.models import Task
+
+    monkeypatch.setattr("anlan.respond.stage.PROMPT", timedelta(minutes=1))
+    now = SystemClock().now()
+    world.warn(4, at=now - timedelta(hours=5))
+    assert all(t.due_at > now and t.sent_at >= now for t in Task.objects.all()) and Task.objects.exists()

@@ -102,3 +102,23 @@ def test_cases_and_trace_over_http(world, ask):
     assert status == 200 and {"read", "warn", "case"} <= {n["kind"] for n in found["nodes"]}
     assert all(set(n) == {"id", "kind", "title", "title_en", "at", "who", "facts", "limit_at", "used_s", "late"} for n in found["nodes"])
     assert ask("district", "get", "/trace/warn-NONE")[0] == 404
+
+
+def test_the_trace_shows_no_words_of_records_outside_the_area(world, ask):
+    from small_world import BY
+
+    from anlan.engines.outbox import acting
+    from anlan.issue.models import Proposal
+    from anlan.supervise.trace import trace
+
+    finding = world.finding()
+    with acting(BY):
+        far = Proposal.objects.create(
+            site=world.site, hazard="slope", grade=3, zh="别处的秘密", en="secret", proposed_at=SystemClock().now(),
+            decide_by=SystemClock().now(), division_code="440305001001", cause=[finding.id], state="withdrawn",
+        )  # fmt: skip
+    status, seen = ask("site", "get", f"/trace/{finding.id}")
+    node = next(n for n in seen["nodes"] if n["id"] == far.id)
+    assert status == 200 and node["title"] == "（不在您的辖区内）" and "秘密" not in json.dumps(seen, ensure_ascii=False)
+    assert next(n for n in seen["nodes"] if n["id"] == finding.id)["title"].startswith("研判结果")
+    assert "秘密" in json.dumps(trace(finding.id), ensure_ascii=False, default=str), "the machine's own trace is whole"

@@ -67,6 +67,15 @@ def test_add_a_station_gets_id_number_and_area(client, world):
     assert again.status_code in (400, 409)
 
 
+def test_a_device_is_registered_once(client, world):
+    given = {"client_id": "D-9", "kind": "sensor", "site": world.sites["east"].pk, "name": "一"}
+    assert client("east").post("/api/ledgers/device", given, content_type="application/json").status_code == 201
+    again = client("east").post("/api/ledgers/device", {**given, "name": "二"}, content_type="application/json")
+    said = again.json()
+    assert again.status_code in (400, 409) and said["zh"] and said["en"]
+    assert "client_id" in said["en"] or "client_id" in said.get("fields", {})
+
+
 def test_a_form_never_writes_a_workflow(client, world):
     answer = client("commander").post("/api/ledgers/hazardwarning", {"state": "lifted"}, content_type="application/json")
     assert answer.status_code == 403

@@ -3,7 +3,8 @@ import type { StyleSpecification, LayerSpecification } from 'maplibre-gl'
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
 import type { Division, MapBase } from '@/api/types'
 import { nameOf } from '@/kit/format'
-import { token } from '@/kit/theme'
+import { theme, token } from '@/kit/theme'
+import { SHADE } from './shade'
 import type { Lang } from '@/kit/time'
 
 export const MAP_FONT = ['Inter Variable', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans SC Variable', 'sans-serif']
@@ -45,8 +46,7 @@ export function baseStyle(base: MapBase, lang: Lang): StyleSpecification {
   const layers: LayerSpecification[] = [{ id: 'out', type: 'background', paint: { 'background-color': token('--m-out') } }, { id: 'land', type: 'fill', source: 'district', paint: { 'fill-color': token('--m-land') } }, ...ext.layers]
   if (terrain)
     layers.push({
-      id: 'shade', type: 'hillshade', source: 'terrain',
-      paint: { 'hillshade-shadow-color': token('--m-shadow'), 'hillshade-highlight-color': token('--m-light'), 'hillshade-accent-color': token('--m-land'), 'hillshade-exaggeration': 0.55, 'hillshade-illumination-direction': 315 },
+      id: 'shade', type: 'raster', source: 'terrain', paint: { 'raster-fade-duration': 0, 'raster-resampling': 'linear' },
     })
   layers.push(
     { id: 'others-line', type: 'line', source: 'others', paint: { 'line-color': token('--m-street'), 'line-opacity': 0.5, 'line-width': 0.8 } },
@@ -72,7 +72,7 @@ export function baseStyle(base: MapBase, lang: Lang): StyleSpecification {
       communities: { type: 'geojson', data: areas(communities) },
       'street-labels': { type: 'geojson', data: labels(streets, lang) },
       'community-labels': { type: 'geojson', data: labels(communities, lang) },
-      ...(terrain ? { terrain: { type: 'raster-dem' as const, encoding: 'terrarium' as const, tileSize: terrain.tile_size ?? 256, tiles: (Array.isArray(path) ? path : [path]).map((p) => (p.startsWith('/') ? origin + p : p)), minzoom: terrain.minzoom ?? 8, maxzoom: terrain.maxzoom ?? 13, ...(terrain.bounds ? { bounds: terrain.bounds } : {}) } } : {}),
+      ...(terrain ? { terrain: { type: 'raster' as const, tileSize: 512, tiles: (Array.isArray(path) ? path : [path]).map((p) => `${SHADE}://${p.startsWith('/') ? origin + p : p}#{z}/{y}/${theme.value}`), minzoom: terrain.minzoom ?? 8, maxzoom: terrain.maxzoom ?? 13, ...(terrain.bounds ? { bounds: terrain.bounds } : {}) } } : {}),
     },
     layers,
   }

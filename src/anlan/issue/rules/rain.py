@@ -14,6 +14,7 @@ class RainRule(LevelRule):
     category = "Met"
     words = ("暴雨", "rainstorm")
     expires_h = 6.0
+    area_digits = 9  # rain does not end at a community's border: the gauge's street is warned (our default)
     instructions = {
         Grade.RED: ("停止户外活动和作业，危险地带人员立即转移。", "Stop all outdoor activity and work; leave dangerous places at once."),
         Grade.ORANGE: ("停止户外作业，转移危险地带人员。", "Stop outdoor work; move people out of dangerous places."),

@@ -157,6 +157,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新|Updated')),
                 ('cause', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, size=None, verbose_name='来由|Cause')),
                 ('name', models.TextField(verbose_name='姓名|Name')),
+                ('code', models.TextField(blank=True, db_default='', default='', verbose_name="人员编号|Person's number")),
                 ('phone', models.TextField(blank=True, default='', verbose_name='电话|Phone')),
                 ('email', models.TextField(blank=True, default='', verbose_name='邮箱|E-mail')),
                 ('on_leave', models.BooleanField(default=False, verbose_name='休假|On leave')),

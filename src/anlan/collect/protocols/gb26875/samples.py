@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ....base.block import Quality
 from ...codec import Sample
 from .names import RESIDUAL_CURRENT_PART
 from .profile import Profile
 
+GOOD, SUSPECT = 0, 1  # base.block.Quality, which needs NumPy
 ALWAYS = ("fire", "fault")  # told as 0 too, so that an alarm also ends
 STATED = {1, 2, 21}
 
@@ -33,7 +33,7 @@ def key_of(one: Mapping[str, Any]) -> str:
 
 def _of(station: str, kind: int, one: Mapping[str, Any], fields: Mapping[str, Any], profile: Profile) -> Iterator[Sample]:
     """A time that is none is replaced by the frame's own, SUSPECT; without any there is no reading."""
-    quality = Quality.GOOD if one.get("time") else Quality.SUSPECT
+    quality = GOOD if one.get("time") else SUSPECT
     at = one.get("time") or fields.get("time")
     if not at:
         return
@@ -42,10 +42,10 @@ def _of(station: str, kind: int, one: Mapping[str, Any], fields: Mapping[str, An
     if kind in STATED:
         states = one["states"]
         for name in ALWAYS:
-            yield Sample(station, f"{key}.{name}", "alarm_state", time_ms, float(name in states), "1", int(quality))
+            yield Sample(station, f"{key}.{name}", "alarm_state", time_ms, float(name in states), "1", quality)
         for name in states:
             if name not in ALWAYS and name != "normal":
-                yield Sample(station, f"{key}.{name}", "alarm_state", time_ms, 1.0, "1", int(quality))
+                yield Sample(station, f"{key}.{name}", "alarm_state", time_ms, 1.0, "1", quality)
     elif kind == 3:
         known = profile.analogs.get(one["analog_type"])
         if known is None:
@@ -53,6 +53,6 @@ def _of(station: str, kind: int, one: Mapping[str, Any], fields: Mapping[str, An
         name, _, size, quantity, unit, factor, offset = known
         if quantity == "current" and one["part_type"] == RESIDUAL_CURRENT_PART:
             quantity = "residual_current"
-        yield Sample(station, f"{key}.{name}", quantity, time_ms, one["raw"] * size * factor + offset, unit, int(quality))
+        yield Sample(station, f"{key}.{name}", quantity, time_ms, one["raw"] * size * factor + offset, unit, quality)
     elif "manual_alarm" in one["operations"]:
-        yield Sample(station, f"{key}.manual_alarm", "alarm_state", time_ms, 1.0, "1", int(quality))
+        yield Sample(station, f"{key}.manual_alarm", "alarm_state", time_ms, 1.0, "1", quality)

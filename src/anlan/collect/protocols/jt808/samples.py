@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ....base.block import Quality
 from ...codec import Sample
 
+GOOD, BAD = 0, 2  # base.block.Quality, which needs NumPy
 # key of the reading -> (field, quantity, unit, factor to SI)
 KEYS: dict[str, tuple[str, str, str, float]] = {
     "latitude": ("latitude", "latitude", "deg", 1.0),
@@ -40,8 +40,8 @@ def of_position(station: str, place: Mapping[str, Any], every_alarm: Mapping[int
     sound = fixed and abs(place["latitude"]) <= 90 and abs(place["longitude"]) <= 180
     for key, (field, quantity, unit, factor) in KEYS.items():
         if field in place:
-            quality = Quality.BAD if key in PLACED and not sound else Quality.GOOD
-            yield Sample(station, key, quantity, time_ms, place[field] * factor, unit, int(quality))
+            quality = BAD if key in PLACED and not sound else GOOD
+            yield Sample(station, key, quantity, time_ms, place[field] * factor, unit, quality)
     yield Sample(station, "acc", "switch_state", time_ms, float(place["acc_on"]), "1")
     yield Sample(station, "alarm", "alarm_state", time_ms, float(place["alarm"] != 0), "1")
     for name in place["alarms"]:
