@@ -145,7 +145,6 @@ class Story:
             if p.get("grade", 0) >= Grade.RED and not self.red:
                 self.red = subject
                 self.book.write("warning", at, subject, None)
-                self.act(self._doors(subject), "the inspector's round", 60)
         if p.get("site") == self.cast.road and p.get("hazard") == "flood":
             self.book.write("flood_warning", at, subject, None)
 
@@ -155,6 +154,11 @@ class Story:
         """Somebody is told."""
         if self.red and p.get("warning") == self.red:
             self.book.write("notice", at, subject, None)
+
+    def on_notify_spread_done(self, subject: str, p: Data, at: str) -> None:
+        """Every household has its notice, or is known to be reached by nothing: the inspector goes round."""
+        if subject == self.red:
+            self.act(self._doors(subject), "the inspector's round", 60)
 
     async def _doors(self, warning: str) -> None:
         """The grid inspector from door to door: most are told, most of those move out, some never answer."""
