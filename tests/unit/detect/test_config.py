@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from anlan.detect import config, service
+from anlan.detect import config
 from anlan.detect.puller import Puller
 from anlan.engines.nats import connected
 
@@ -72,6 +72,8 @@ def test_narrowest_signed_and_valid_threshold_wins(real_db):
 
 
 def test_published_once_and_again_only_after_a_change(real_db, nats, monkeypatch):
+    from anlan.detect import service
+
     monkeypatch.setattr(service, "_publisher", service.Publisher())
     register()
     assert service.publish_if_changed(NOW) == 2
