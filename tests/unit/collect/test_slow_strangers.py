@@ -12,8 +12,8 @@ from .gateway_kit import GatewayProcess, Raw, message, register
 
 pytestmark = pytest.mark.stack
 IMPATIENT = """
-import anlan.collect.transports.mqtt as m, anlan.collect.transports.http as h, anlan.collect.transports.frame as f
-m.CONNECT_S = m.STALL_S = h.STALL_S = f.CONNECT_S = f.STALL_S = 1.0
+import anlan.collect.transports._listener as l, anlan.collect.transports.http as h
+l.CONNECT_S = l.STALL_S = h.STALL_S = 1.0
 import os, anlan.collect.gateway as g
 raise SystemExit(g.main(os.environ["ANLAN_READY_FILE"]))
 """

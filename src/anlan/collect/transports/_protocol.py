@@ -12,16 +12,16 @@ import contextlib
 import socket
 from abc import abstractmethod
 from collections import deque
-from typing import cast
 
 from ...base.clock import now_ms
 from ...base.errors import EngineAway
 from ..codec import Broken, Codec, Message, codec
-from ..contract import CONNECT_S, MOST_STRANGERS, STALL_S, Front, Transport, peer_address
+from ..contract import Front
 from ..directory import Device
 from ..faults import Fault
 from ..framer import Receipt
 from ..intake import sift_samples
+from ._listener import Listener, Peer
 
 MOST_OUTSTANDING = 64  # messages of a connection whose answers are owed; more are not read
 MOST_DEVICES = 1000  # devices behind one connection
@@ -29,55 +29,23 @@ MOST_JUNK = 256 * 1024  # bytes of a connection that were no message since the l
 KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3))  # a dead peer is noticed in two minutes
 
 
-class ProtocolTcp(Transport):
+class ProtocolTcp(Listener["Talk"]):
     """One protocol's port. Subclasses say which, and how a device shows who it is."""
 
     protocol: str
 
-    def __init__(self) -> None:
-        self.open: set[Talk] = set()
-        self.strangers = 0
-        self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
-
     async def start(self, front: Front, listener: socket.socket) -> None:
         """Serve on `listener`."""
         self.codec: Codec = codec(self.protocol)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Talk(front, self), sock=listener, ssl=front.tls)
-        self._sweeper = loop.create_task(self._sweep())
+        await super().start(front, listener)
 
-    async def stop_accepting(self) -> None:
-        """No new connections, no more input."""
-        if self._server is not None:
-            self._server.close()
-        for talk in self.open:
-            talk.pause("stop")
+    def peer(self, front: Front) -> Talk:
+        """See `Listener`."""
+        return Talk(front, self)
 
-    async def close(self) -> None:
-        """Close every connection."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        for talk in list(self.open):
-            talk.leave()
-        await asyncio.sleep(0)
-
-    def connections(self) -> int:
-        """Open connections now."""
-        return len(self.open)
-
-    def dismiss(self, device: Device) -> None:
-        """Close the lines of a device that may no longer talk."""
-        for talk in list(self.open):
-            if device in talk.known.values():
-                talk.leave()
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            now = asyncio.get_running_loop().time()
-            for talk in list(self.open):
-                talk.check(now)
+    def lines(self, device: Device) -> list[Talk]:
+        """See `Listener`."""
+        return [talk for talk in self.open if device in talk.known.values()]
 
     def numbers(self, said: str) -> tuple[str, ...]:
         """The client ids under which a device that calls itself `said` may be registered."""
@@ -118,41 +86,31 @@ class SaidTcp(ProtocolTcp):
         return device
 
 
-class Talk(asyncio.Protocol):
+class Talk(Peer):
     """One connection."""
 
     def __init__(self, front: Front, house: ProtocolTcp):
-        self.front, self.house = front, house
+        super().__init__(front, house)
+        self.house = house
         self.known: dict[str, Device] = {}  # by the number the device says
         self.stream = house.codec.stream()
         self._queue: deque[Message | Broken] = deque()
-        self._paused: set[str] = set()
         self._outstanding = self._junk = 0
         self._task: asyncio.Task[None] | None = None
-        self._since = self._slow_since = 0.0
-        self._closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has come."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
-        self.address = peer_address(transport)
+        super().connection_made(transport)
         plug = transport.get_extra_info("socket")
         if plug is not None:
             with contextlib.suppress(OSError):
                 plug.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 for option, value in KEEP_ALIVE:
                     plug.setsockopt(socket.IPPROTO_TCP, option, value)
-        self._stranger = self.house.strangers < MOST_STRANGERS and not self.front.stopping
-        self.house.open.add(self)
-        self.house.strangers += self._stranger
-        if not self._stranger:
-            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes, in any pieces."""
-        if self._closed:
+        if self.closed:
             return
         self.stream.received_ms = now_ms()
         self._queue.extend(self.stream.feed(data))
@@ -160,54 +118,21 @@ class Talk(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone; what was taken stays taken, what waited was not answered."""
-        self._closed = True
+        super().connection_lost(exc)
         self._queue.clear()
-        self.house.open.discard(self)
-        self.house.strangers -= self._stranger
-        self._stranger = False
         for device in set(self.known.values()):
-            if not any(device in talk.known.values() for talk in self.house.open):
+            if not self.house.lines(device):
                 self.front.states.disconnected(device.client_id)
-
-    def pause_writing(self) -> None:
-        """Answers are not read."""
-        self._slow_since = self._loop.time()
-        self.pause("unread")
-
-    def resume_writing(self) -> None:
-        """They are read again."""
-        self._slow_since = 0.0
-        self.resume("unread")
-
-    def pause(self, why: str) -> None:
-        """Stop reading for this reason."""
-        if not self._paused and not self._transport.is_closing():
-            self._transport.pause_reading()
-        self._paused.add(why)
-
-    def resume(self, why: str) -> None:
-        """The reason is gone: take what waits, read on when it was the last."""
-        self._paused.discard(why)
-        if not self._paused and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._go()
-
-    def leave(self) -> None:
-        """Close politely."""
-        self._closed = True
-        self._transport.close()
 
     def check(self, now: float) -> None:
         """End who does not say who it is, and who does not read."""
-        if not self.known and now - self._since > CONNECT_S and "meet" not in self._paused:
-            self._transport.abort()
-        if self._slow_since and now - self._slow_since > STALL_S:
+        if (not self.known and self._late(now) and "meet" not in self._paused) or self._unread(now):
             self._transport.abort()
 
     # Messages -----------------------------------------------------------------------------------
 
     def _go(self) -> None:
-        while self._queue and not self._paused and not self._closed:
+        while self._queue and not self._paused and not self.closed:
             one = self._queue.popleft()
             if isinstance(one, Broken):
                 self._broken(one)
@@ -238,8 +163,7 @@ class Talk(asyncio.Protocol):
         if len(self.known) >= MOST_DEVICES:
             self.leave()
             return
-        self.house.strangers -= self._stranger
-        self._stranger = False
+        self._admit()
         self.known[said] = device
         self.front.states.connected(device.client_id, self.address)
 

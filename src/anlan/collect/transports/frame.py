@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 from typing import Any, cast
 
@@ -21,11 +20,12 @@ import orjson
 
 from ...base.block import ReadingBlock
 from ...base.errors import AnlanError, EngineAway
-from ..contract import CONNECT_S, MAX_MESSAGE, MOST_STRANGERS, STALL_S, Front, Transport, peer_address
+from ..contract import MAX_MESSAGE, Front
 from ..directory import Device
 from ..faults import Fault
 from ..framer import Receipt
 from ..intake import sift_block
+from ._listener import Listener, Peer
 
 HELLO = b"ANLANFH1"
 MOST_OUTSTANDING = 64
@@ -33,89 +33,40 @@ MOST_HELLO = 4096
 _NUMBERS = struct.Struct("<II")
 
 
-class FramedTcp(Transport):
+class FramedTcp(Listener["Collector"]):
     """Collectors that speak for many stations."""
 
     name = "frame"
     setting = "FRAME_PORT"
     default_port = 8602
 
-    def __init__(self) -> None:
-        self.open: set[Collector] = set()
-        self.strangers = 0
-        self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+    def peer(self, front: Front) -> Collector:
+        """See `Listener`."""
+        return Collector(front, self)
 
-    async def start(self, front: Front, listener: socket.socket) -> None:
-        """Serve on `listener`."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Collector(front, self), sock=listener, ssl=front.tls)
-        self._sweeper = loop.create_task(self._sweep())
-
-    async def stop_accepting(self) -> None:
-        """No new connections, no more input."""
-        if self._server is not None:
-            self._server.close()
-        for connection in self.open:
-            connection.pause("stop")
-
-    async def close(self) -> None:
-        """Close every connection."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        for connection in list(self.open):
-            connection.leave()
-        await asyncio.sleep(0)
-
-    def connections(self) -> int:
-        """Open connections now."""
-        return len(self.open)
-
-    def dismiss(self, device: Device) -> None:
-        """Close the lines of a collector that may no longer talk."""
-        for connection in list(self.open):
-            if connection.device is device:
-                connection.leave()
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.open):
-                connection.check(now)
+    def lines(self, device: Device) -> list[Collector]:
+        """See `Listener`."""
+        return [c for c in self.open if c.device is device]
 
 
-class Collector(asyncio.Protocol):
+class Collector(Peer):
     """One collector's connection."""
 
     def __init__(self, front: Front, house: FramedTcp):
-        self.front, self.house = front, house
+        super().__init__(front, house)
+        self.house = house
         self.device: Device | None = None
         self._held = bytearray()
-        self._paused: set[str] = set()
-        self._stage = "hello"  # hello, login, up, closed
+        self._stage = "hello"  # hello, login, up
         self._outstanding = 0
         self._scope: np.ndarray | None = None
         self._scope_version = -1
         self._task: asyncio.Task[None] | None = None
-        self._since = self._seen = self._slow_since = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody has come."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._loop = asyncio.get_running_loop()
-        self._since = self._seen = self._loop.time()
-        self.address = peer_address(transport)
-        self._stranger = self.house.strangers < MOST_STRANGERS and not self.front.stopping
-        self.house.open.add(self)
-        self.house.strangers += self._stranger
-        if not self._stranger:
-            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes, in any pieces."""
         self._seen = self._loop.time()
-        if self._stage == "closed":
+        if self.closed:
             return
         self._held += data
         if self._stage == "hello":
@@ -125,48 +76,19 @@ class Collector(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone; what was taken stays taken."""
-        self.house.open.discard(self)
-        self.house.strangers -= self._stranger
-        if self.device is not None and not any(c.device is self.device for c in self.house.open):
+        super().connection_lost(exc)
+        if self.device is not None and not self.house.lines(self.device):
             self.front.states.disconnected(self.device.client_id)
-        self._stage = "closed"
-
-    def pause_writing(self) -> None:
-        """Answers are not read."""
-        self._slow_since = self._loop.time()
-        self.pause("unread")
-
-    def resume_writing(self) -> None:
-        """They are read again."""
-        self._slow_since = 0.0
-        self.resume("unread")
-
-    def pause(self, why: str) -> None:
-        """Stop reading for this reason."""
-        if not self._paused and not self._transport.is_closing():
-            self._transport.pause_reading()
-        self._paused.add(why)
-
-    def resume(self, why: str) -> None:
-        """The reason is gone: take what is held, read on when it was the last."""
-        self._paused.discard(why)
-        if not self._paused and self._stage == "up":
-            self._blocks()
-        if not self._paused and not self._transport.is_closing():
-            self._seen = self._loop.time()
-            self._transport.resume_reading()
 
     def check(self, now: float) -> None:
         """End what is too slow."""
-        if self._stage == "hello" and now - self._since > CONNECT_S:
-            self._transport.abort()
-        if (self._slow_since and now - self._slow_since > STALL_S) or (self._held and not self._paused and now - self._seen > STALL_S):
+        cut_short = bool(self._held) and not self._paused and self._overdue(self._seen, now)
+        if (self._stage == "hello" and self._late(now)) or self._unread(now) or cut_short:
             self._transport.abort()
 
-    def leave(self) -> None:
-        """Close politely."""
-        self._stage = "closed"
-        self._transport.close()
+    def _go(self) -> None:
+        if self._stage == "up":
+            self._blocks()
 
     # Hello --------------------------------------------------------------------------------------
 
@@ -200,6 +122,8 @@ class Collector(asyncio.Protocol):
             self._answer(0, {"fatal": True, "faults": [away.as_dict()]})
             self.leave()
             return
+        if self.closed:
+            return
         device = login.device
         if device is None:
             fault = Fault("collect.too_many_logins" if login.limited else "collect.wrong_credential", f"{login.reason}: {client_id[:80]!r}")
@@ -211,8 +135,7 @@ class Collector(asyncio.Protocol):
             self._fatal(0, Fault("collect.not_a_collector", client_id[:80]), keep=False)
             return
         self.device, self._stage = device, "up"
-        self.house.strangers -= self._stranger
-        self._stranger = False
+        self._admit()
         self.front.states.connected(device.client_id, self.address)
         self._answer(0, None)
         self.resume("login")
@@ -221,7 +144,7 @@ class Collector(asyncio.Protocol):
 
     def _blocks(self) -> None:
         held, at = self._held, 0
-        while not self._paused and len(held) - at >= 8 and self._stage == "up":
+        while not self._paused and len(held) - at >= 8 and not self.closed:
             length, seq = _NUMBERS.unpack_from(held, at)
             if length > MAX_MESSAGE:
                 self._fatal(seq, Fault("collect.too_large", str(length)))

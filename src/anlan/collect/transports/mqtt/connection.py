@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, cast
 from ....base.clock import now_ms
 from ....base.errors import EngineAway
 from ... import foreign
-from ...contract import MAX_MESSAGE, Front, peer_address
+from ...contract import MAX_MESSAGE, Front
 from ...directory import Device
 from ...downlink import Down
 from ...faults import Fault
 from ...framer import Receipt
 from ...logins import Login
+from .._listener import Peer
 from . import codec
 
 if TYPE_CHECKING:
@@ -32,20 +33,18 @@ _RETAIN = 1
 _QOS1 = (0x32, 0x3A)  # first byte of a QoS 1 PUBLISH, and with DUP
 
 
-class Connection(asyncio.Protocol):
+class Connection(Peer):
     """State of one connection; `device` is None until the log-in is accepted."""
 
     granted: int | None = None
 
     def __init__(self, front: Front, house: Mqtt):
-        self.front, self.house = front, house
+        super().__init__(front, house)
+        self.house = house
         self.device: Device = cast(Device, None)
-        self.address = ""
         self._split = codec.Splitter(MAX_MESSAGE)
-        self._stranger = False
         self._order: deque[Receipt] = deque()
         self._owed = 0
-        self._paused: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._inflight: dict[int, str] = {}
         self._backlog: list[tuple[int, bytes]] = []
@@ -53,26 +52,17 @@ class Connection(asyncio.Protocol):
         self._up = b""
         self._clean = True
         self._keep_s = 0.0
-        self._since = self._seen = self._stalled = 0.0
+        self._stalled = 0.0
         self._done = self._done_then = 0
-        self._slow_since = 0.0
 
     # asyncio ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A stranger has come."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._loop = asyncio.get_running_loop()
-        self._since = self._seen = self._loop.time()
-        self.address = peer_address(transport)
-        self.house.open.add(self)
+        super().connection_made(transport)
         self.front.count("mqtt_connections_total")
-        if self.house.crowded or self.front.stopping:
+        if self.closed:
             self._stage = "closed"
-            transport.abort()  # type: ignore[attr-defined]
-            return
-        self._stranger = True
-        self.house.strangers += 1
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come, in any pieces."""
@@ -91,8 +81,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone; what was taken stays taken."""
-        self.house.strangers -= self._stranger
-        self.house.open.discard(self)
+        super().connection_lost(exc)
         if self.device is not None:
             self.front.downlink.detach(self)
             if self.house.by_client.get(self.device.client_id) is self:
@@ -102,37 +91,12 @@ class Connection(asyncio.Protocol):
         self._order.clear()
         self._inflight.clear()
 
-    def pause_writing(self) -> None:
-        """The device does not read its answers: take no more from it."""
-        self._slow_since = self._loop.time()
-        self.pause("unread")
-
-    def resume_writing(self) -> None:
-        """It reads again."""
-        self._slow_since = 0.0
-        self.resume("unread")
-
-    # Flow ---------------------------------------------------------------------------------------
-
-    def pause(self, why: str) -> None:
-        """Stop reading for this reason."""
-        if not self._paused and not self._transport.is_closing():
-            self._transport.pause_reading()
-        self._paused.add(why)
-
-    def resume(self, why: str) -> None:
-        """The reason is gone; read on when it was the last."""
-        self._paused.discard(why)
-        if not self._paused and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._seen = self._loop.time()
-
-    def check(self, now: float, connect_s: float, stall_s: float) -> None:
-        """End this connection if it is too slow or silent (`now` is the loop's time)."""
-        if self._stage == "new" and now - self._since > connect_s:
+    def check(self, now: float) -> None:
+        """End this connection if it is too slow or silent."""
+        if self._stage == "new" and self._late(now):
             self.front.count("mqtt_connect_timeouts_total")
             self._transport.abort()
-        if self._slow_since and now - self._slow_since > stall_s:
+        if self._unread(now):
             self.front.count("mqtt_slow_readers_total")
             self._transport.abort()
         if self._stage != "up" or self._paused:
@@ -145,13 +109,13 @@ class Connection(asyncio.Protocol):
             self._stalled, self._done_then = 0.0, self._done
         elif not self._stalled:
             self._stalled = now
-        elif now - self._stalled > stall_s:
-            self._end(Fault("collect.bad_packet", f"packet not complete within {stall_s:.0f} s"))
+        elif self._overdue(self._stalled, now):
+            self._end(Fault("collect.bad_packet", f"packet not complete within {now - self._stalled:.0f} s"))
 
     def leave(self) -> None:
-        """Close politely: what was written still goes out."""
+        """See `Peer`."""
         self._stage = "closed"
-        self._transport.close()
+        super().leave()
 
     # Log-in -------------------------------------------------------------------------------------
 
@@ -209,8 +173,7 @@ class Connection(asyncio.Protocol):
         return True, stored if stored >= 0 else None
 
     def _welcome(self, asked: codec.Connect, device: Device, present: bool, granted: int | None) -> None:
-        self.house.strangers -= 1
-        self._stranger = False
+        self._admit()
         self.device, self.granted, self._clean = device, granted, asked.clean
         self._keep_s = float(asked.keep_alive_s)
         self._up = codec.field(f"up/{device.client_id}".encode())
