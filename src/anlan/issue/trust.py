@@ -81,7 +81,7 @@ def _signer(certificate: x509.Certificate, pinned: list[x509.Certificate], sent:
         if mark not in {p.fingerprint(hashes.SHA256()) for p in pinned}:
             yield _error(f"签名证书 {name} 不是该发送方登记的证书", f"signed by {name}, which is not a certificate pinned for this sender")
     elif _private(certificate):
-        yield _error(
+        yield _warning(
             f"签名证书 {name} 为自签或私有机构签发且未登记，不能证明发送方",
             f"certificate {name} is self-signed or of a private authority and proves nothing of the sender: {UNPINNED}",
         )

@@ -24,6 +24,7 @@ from ..base.geo import SOURCE_CRS
 from ..engines.outbox import acting, emit
 from ..engines.records import Record
 from .cells import words_of
+from .feeds import EXTRAS
 from .intake import Intake, natural_key
 from .scope import Asker
 from .sheets import MIME, read_table, write_table
@@ -145,7 +146,7 @@ def template(name: str, kind: str = "xlsx", lang: str = "zh") -> bytes:
     if _has_coordinates(model):
         header.append("source_crs")
         notes.append(["source_crs", "坐标系", "Source CRS", "有坐标时必填", " / ".join(SOURCE_CRS)])
-    for extra, (zh, en, hint) in Intake.EXTRAS.get(name, {}).items():
+    for extra, (zh, en, hint) in EXTRAS.get(name, {}).items():
         header.append(extra)
         notes.append([extra, zh, en, "", hint])
     return write_table(kind, header, [], notes if kind == "xlsx" else ())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from django.db import DatabaseError, connection, models, transaction
@@ -14,17 +13,16 @@ from ..base.division import covers
 from ..base.errors import AnlanError, FieldError
 from ..base.geo import SOURCE_CRS, to_wgs84
 from ..base.ids import new_id
-from ..base.quantity import quantity, to_si
 from ..engines.records import Record
 from .cells import parse
-from .models import DeviceSeries, Division, Series, Site, Station
+from .feeds import EXTRAS, Feeds
+from .models import Division, Site
 from .scope import Asker, area
 from .sheets import Table
 
 CRS_NAMES = ("source_crs", "坐标系", "source crs")
 IGNORED = ("原因", "reason", "")
 BATCH = 2000
-FEED = re.compile(r"^(?:(?P<key>[^=:\[\]]+)=)?(?P<station>[^:\[\]]+):(?P<quantity>[a-z_0-9]+)(?:\[(?P<unit>[^\]]+)\])?$")
 
 
 def natural_key(model: Any) -> tuple[str, ...]:
@@ -40,19 +38,14 @@ def natural_key(model: Any) -> tuple[str, ...]:
 class Intake:
     """One import. After `run`: ``created, updated, unchanged``, ``rejected`` (row position to error), ``warnings``."""
 
-    EXTRAS: ClassVar[dict[str, dict[str, tuple[str, str, str]]]] = {
-        "station": {"quantities": ("监测量", "Quantities", "crack_width;tilt")},
-        "device": {"feeds": ("监测通道", "Feeds", "测点编码:crack_width[mm]; 键=测点编码:tilt[deg]")},
-    }
-
     def __init__(self, model: type[models.Model], table: Table, asker: Asker | None, source_crs: str):
         self.model, self.table, self.asker, self.source_crs = model, table, asker, source_crs
         self.name = str(model._meta.model_name)
         self.rejected: dict[int, AnlanError] = {}
         self.warnings: list[dict[str, str]] = []
         self.created = self.updated = self.unchanged = 0
-        self.series: set[tuple[str, int]] = set()  # (station id, quantity number) to be there
-        self.feeds: dict[tuple[str, str], tuple[str, int, str]] = {}  # (device id, key) to (station id, quantity number, unit)
+        self.extras = EXTRAS.get(self.name, {})
+        self.feeds = Feeds()
         self.fields = {n: model._meta.get_field(n) for n in model.LEDGER.editable}  # type: ignore[attr-defined]
         self.columns: dict[str, int] = {}  # field (or id, source_crs, an extra) to column
         self.key = natural_key(model)
@@ -70,7 +63,7 @@ class Intake:
                 self._guarded(i, lambda i=i, row=row: values.__setitem__(i, self._parse_row(row)))  # type: ignore[misc]
         self._convert_coordinates(values)
         self._store(self._match_rows(values), values)
-        self._store_extras()
+        self.feeds.store(BATCH)
 
     def _guarded(self, i: int, work: Callable[[], None]) -> None:
         try:
@@ -89,7 +82,7 @@ class Intake:
                 known.setdefault(word.lower(), f.name)
         if {"lon", "lat"} <= set(self.fields):
             known |= dict.fromkeys(CRS_NAMES, "source_crs")
-        for extra, words in self.EXTRAS.get(self.name, {}).items():
+        for extra, words in self.extras.items():
             known |= {w.lower(): extra for w in (extra, *words[:2])}
         for at, title in enumerate(self.table.header):
             name = known.get(title.rstrip(" *＊").lower())
@@ -127,11 +120,7 @@ class Intake:
         if self.name == "responsibility" and "object_id" in self.columns:
             self.references["object_id"] = self._names(Site, self._cells("object_id"))
         if "feeds" in self.columns:
-            codes = {m["station"].strip() for text in self._cells("feeds") for p in _parts(text) if (m := FEED.match(p))}
-            known = Station.objects.filter(code__in=codes)
-            if self.asker is not None:  # who feeds a station speaks for it
-                known = known.filter(area(self.asker.rights.get(self.right, ())))
-            self.stations = dict(known.values_list("code", "pk"))
+            self.feeds.load(self._cells("feeds"), self.asker, self.right)
         self.divisions = set(Division.objects.values_list("code", flat=True))
         self.site_area: dict[str, str] = {}
         if "site" in self.references:
@@ -165,8 +154,8 @@ class Intake:
                 out[name] = None
             elif name in ("id", "source_crs"):
                 out[name] = str(cell).strip()
-            elif name in self.EXTRAS.get(self.name, {}):
-                out[name] = [self._feed(p) if name == "feeds" else quantity(p).number for p in _parts(str(cell))]
+            elif name in self.extras:
+                out[name] = self.feeds.parse(name, str(cell))
             elif name in self.references and name != "object_id":
                 out[name] = self._reference(name, str(cell).strip())
             else:
@@ -206,18 +195,6 @@ class Intake:
         raise FieldError(
             name, text, f"有 {len(found)} 个同名，请填编号", f"names {len(found)} rows; give the id", code="register.ambiguous"
         )
-
-    def _feed(self, part: str) -> tuple[str, str, int, str]:
-        """(key, station id, quantity number, unit) of one feed of a device."""
-        match = FEED.match(part)
-        if match is None:
-            raise FieldError("feeds", part, "应为 测点编码:监测量[单位]，可加 键=", "must be station:quantity[unit], optionally key=…")
-        known, code = quantity(match["quantity"]), match["station"].strip()
-        if match["unit"]:
-            to_si(0.0, match["unit"], known)
-        if code not in self.stations:
-            raise FieldError("feeds", part, f"您的辖区内没有测点 {code}，请先登记", f"no station {code} in your area; register it first")
-        return (match["key"] or known.name).strip(), self.stations[code], known.number, match["unit"] or ""
 
     def _object(self, text: str) -> str:
         found = self.references["object_id"].get(text)
@@ -296,7 +273,7 @@ class Intake:
         self._prepare(row, new)
         if before is not None and all(getattr(row, k) == v for k, v in before.items()):
             self.unchanged += 1
-            self._extras(row, given)
+            self.feeds.add(row.pk, given)
             return
         out.append((i, row, new))
 
@@ -361,7 +338,7 @@ class Intake:
             self._store_some(rows[at : at + BATCH], written)
         for i, row, _ in rows:
             if i not in self.rejected:
-                self._extras(row, values[i])
+                self.feeds.add(row.pk, values[i])
 
     def _store_some(self, rows: list[tuple[int, Any, bool]], written: list[str]) -> None:
         """Store a batch; when the database refuses it, halve it until the bad row is alone."""
@@ -382,30 +359,3 @@ class Intake:
             return
         self.created += len(fresh)
         self.updated += len(changed)
-
-    def _extras(self, row: Any, given: dict[str, Any]) -> None:
-        """A station's quantities become series; a device's feeds tie its payload keys to series."""
-        self.series |= {(row.pk, number) for number in given.get("quantities") or ()}
-        for key, station, number, unit in given.get("feeds") or ():
-            self.series.add((station, number))
-            self.feeds[row.pk, key] = (station, number, unit)
-
-    def _store_extras(self) -> None:
-        if not self.series:
-            return
-        rows = [Series(station_id=station, quantity=number) for station, number in sorted(self.series)]
-        Series.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
-        if self.feeds:
-            stations = {station for station, _, _ in self.feeds.values()}
-            ids = {(s, q): pk for pk, s, q in Series.objects.filter(station_id__in=stations).values_list("pk", "station_id", "quantity")}
-            DeviceSeries.objects.bulk_create(
-                [DeviceSeries(device_id=d, key=key, series_id=ids[s, q], unit=u) for (d, key), (s, q, u) in self.feeds.items()],
-                batch_size=BATCH,
-                update_conflicts=True,
-                unique_fields=["device", "key"],
-                update_fields=["series", "unit"],
-            )
-
-
-def _parts(text: str) -> list[str]:
-    return [p.strip() for p in re.split(r"[;；,，、]", text) if p.strip()]

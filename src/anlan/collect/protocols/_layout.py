@@ -8,6 +8,7 @@ layout does not consume is kept as hex under ``rest``. Values that do not fit on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -92,19 +93,19 @@ def hex_of(value: Any, what: str) -> bytes:
         raise FieldError(what, value, "应为十六进制文本", "must be hex text") from None
 
 
-class Field:
+class Field(ABC):
     """One field of a layout."""
 
     def __init__(self, name: str):
         self.name = name
 
+    @abstractmethod
     def read(self, r: Reader, out: dict[str, Any]) -> None:
         """Take the field's bytes and put what they say into `out`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, w: Writer, given: Mapping[str, Any]) -> None:
         """Append the field's bytes from what is `given`."""
-        raise NotImplementedError
 
     def need(self, given: Mapping[str, Any]) -> Any:
         """The value of this field; FieldError when it is missing."""

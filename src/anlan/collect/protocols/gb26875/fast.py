@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...codec import Broken, Columns, Message
+from .._calendar import utc_ms
 from . import names as n
 from .stream import SHORTEST, GbStream
 
@@ -23,22 +24,7 @@ _OBJECT = 46  # bytes of a part's state: 1+1+1+4+2+31+6
 @njit(cache=True)
 def _time_ms(data: NDArray[np.uint8], at: int) -> int:
     """UTC ms of six plain bytes (second … year-2000) in UTC+8; -1 for no time."""
-    second, minute, hour, day, month, year = data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], 2000 + data[at + 5]
-    if second > 59 or minute > 59 or hour > 23 or month < 1 or month > 12 or day < 1:
-        return -1
-    longest = 31
-    if month == 2:
-        longest = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    elif month in (4, 6, 9, 11):
-        longest = 30
-    if day > longest:
-        return -1
-    y = year - 1 if month <= 2 else year  # days since 1970-01-01 in the proleptic Gregorian calendar
-    era = y // 400
-    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    day_of_era = (y - era * 400) * 365 + (y - era * 400) // 4 - (y - era * 400) // 100 + day_of_year
-    days = era * 146097 + day_of_era - 719468
-    return ((days * 24 + hour - 8) * 60 + minute) * 60_000 + second * 1000
+    return utc_ms(2000 + data[at + 5], data[at + 4], data[at + 3], data[at + 2], data[at + 1], data[at])
 
 
 @njit(cache=True)

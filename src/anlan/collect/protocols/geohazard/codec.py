@@ -11,16 +11,13 @@ import orjson
 
 from ....base.errors import FieldError
 from ...codec import LONGEST, Broken, Codec, Message, Sample, Stream
+from .._split import Bad
 from .tables import COMMANDS, ENVELOPES, FIELDS, LEVELS, METHODS
 
 _TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}[T ]|\d{13}\Z")
 _SENSOR = re.compile(r"([A-Z]\d_[A-Za-z]+)_\d+\Z")
 _SPACE = b" \t\r\n"
 _PIECE = re.compile(rb'["{}\\]')
-
-
-class Bad(Exception):
-    """A payload that says something impossible; the text names the field."""
 
 
 class Geohazard(Codec):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...codec import Broken, Codec, Columns, Message, Stream
+from ...codec import Codec, Columns, Message, Stream
+from .._split import Bad, SplitStream
 from . import encode
-from .frame import Frame, Garbage, Splitter, build
-from .readings import Bad, parameters, samples, when, words
+from .frame import Frame, Splitter, build
+from .readings import parameters, samples, when, words
 from .tables import COMMANDS, EXE_RETURNS, QN_RETURNS, SYSTEMS
 
 MOST_SETS, MOST_PARTS = 8, 4096  # unfinished sets of packets, and packets in one set, that a connection may hold
@@ -38,50 +39,23 @@ class Hj212(Codec):
         return encode.frame(message)
 
 
-class Hj212Stream(Stream):
+class Hj212Stream(SplitStream[Frame]):
     """One connection: unread bytes and unfinished sets of packets."""
+
+    protocol = "hj212"
+    _total = 3
 
     def __init__(self, options: dict[str, Any]):
         self.lenient = bool(options.get("lenient_crc", False))
-        self._split = Splitter(self.lenient)
+        super().__init__(Splitter(self.lenient))
         self.units: dict[str, str] = dict(options.get("units") or {})
         self._login = bool(options.get("login", True))
-        self._sets: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
-
-    def feed(self, data: bytes) -> list[Message | Broken]:
-        """Everything that became whole with these bytes."""
-        return [self._one(found) for found in self._split.feed(data)]
-
-    def flush(self) -> list[Message | Broken]:
-        """What is left of a line or a connection."""
-        return [self._one(found) for found in self._split.flush()]
 
     def columns(self, data: bytes) -> Columns:
         """See `Stream`; data by the compiled kernel of `fast`."""
         from .fast import columns
 
         return columns(data, self)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes held that are no whole frame yet."""
-        return self._split.waiting
-
-    def end(self) -> list[Message | Broken]:
-        """What is left; packets of unfinished sets are counted as broken."""
-        out = self.flush()
-        for key, parts in self._sets.items():
-            out.append(Broken("hj212", "incomplete_set", f"{len(parts)} of {key[3]} packets of {key[0]} · 分包不全"))
-        self._sets.clear()
-        return out
-
-    def _one(self, found: Frame | Garbage) -> Message | Broken:
-        if isinstance(found, Garbage):
-            return Broken("hj212", found.code, found.detail, found.raw)
-        try:
-            return self._message(found)
-        except Bad as error:
-            return Broken("hj212", "bad_field", str(error), found.raw)
 
     def _message(self, frame: Frame) -> Message:
         fields = header(frame)

@@ -13,7 +13,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...codec import Broken, Columns, Message
-from .frame import _CRC
+from .._calendar import utc_ms
+from .._crc import TABLE
 from .readings import convert, factor_of
 from .tables import FLAGS
 
@@ -29,7 +30,7 @@ _FLAG, _VALUES = 9, 9  # suffixes below nine carry values
 _QUALITY = np.ones(256, np.uint8)
 for _flag, (_, _quality) in FLAGS.items():
     _QUALITY[ord(_flag)] = _QUALITY[ord(_flag.lower())] = _quality
-_TABLE = np.array(_CRC, np.int64)
+_TABLE = np.array(TABLE, np.int64)
 _FACTS = 5  # of a frame: MN from, MN to, system 22, rows from, rows to
 
 
@@ -47,20 +48,7 @@ def _digits(data: NDArray[np.uint8], at: int, size: int) -> int:
 def _time(data: NDArray[np.uint8], at: int) -> int:
     """UTC ms of fourteen digits of Beijing time; -1 when they are no time."""
     year, month, day = _digits(data, at, 4), _digits(data, at + 4, 2), _digits(data, at + 6, 2)
-    hour, minute, second = _digits(data, at + 8, 2), _digits(data, at + 10, 2), _digits(data, at + 12, 2)
-    if year < 1 or month < 1 or month > 12 or day < 1 or hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
-        return -1
-    longest = 31
-    if month == 2:
-        longest = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    elif month == 4 or month == 6 or month == 9 or month == 11:
-        longest = 30
-    if day > longest or year < 1970:
-        return -1
-    y = year - 1 if month <= 2 else year
-    m = month + 9 if month <= 2 else month - 3
-    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + day - 1 - 719468
-    return ((days * 24 + hour - 8) * 60 + minute) * 60_000 + second * 1000
+    return utc_ms(year, month, day, _digits(data, at + 8, 2), _digits(data, at + 10, 2), _digits(data, at + 12, 2))
 
 
 @njit(cache=True)

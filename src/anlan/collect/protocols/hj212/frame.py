@@ -6,27 +6,18 @@ import re
 from dataclasses import dataclass
 
 from ....base.errors import FieldError
+from .._crc import TABLE
+from .._split import Garbage
+from .._split import Splitter as Base
 
 LONGEST_SEGMENT = 9999  # what four digits can say; the standard's limit is 1024, devices of 2025 send more
 _HEX = re.compile(rb"[0-9A-Fa-f]{4}")
 
 
-def _table() -> tuple[int, ...]:
-    rows = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ 0xA001 if byte & 1 else byte >> 1
-        rows.append(byte)
-    return tuple(rows)
-
-
-_CRC = _table()
-
-
 def crc212(data: bytes) -> int:
     """The check of annex A: the register's high byte is XORed with each byte and the low byte is dropped, then eight shifts with A001."""
     crc = 0xFFFF
-    table = _CRC
+    table = TABLE
     for byte in data:
         crc = table[crc >> 8 ^ byte]
     return crc
@@ -35,7 +26,7 @@ def crc212(data: bytes) -> int:
 def crc_modbus(data: bytes) -> int:
     """CRC-16/Modbus, which some field software sends by mistake."""
     crc = 0xFFFF
-    table = _CRC
+    table = TABLE
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc
@@ -51,35 +42,12 @@ class Frame:
     raw: bytes
 
 
-@dataclass(slots=True)
-class Garbage:
-    """Bytes that are no frame, with the reason."""
-
-    code: str
-    detail: str
-    raw: bytes
-
-
-class Splitter:
-    """Bytes in any pieces to frames and garbage; holds at most one unfinished frame."""
+class Splitter(Base[Frame]):
+    """The frames of HJ 212; what fails leaves its first byte out and the search goes on."""
 
     def __init__(self, lenient: bool = False):
-        self._held = bytearray()
+        super().__init__()
         self._lenient = lenient
-
-    @property
-    def waiting(self) -> int:
-        """Bytes held that are no whole frame yet."""
-        return len(self._held)
-
-    def feed(self, data: bytes) -> list[Frame | Garbage]:
-        """Everything that became whole."""
-        self._held += data
-        return self._scan(False)
-
-    def flush(self) -> list[Frame | Garbage]:
-        """No more bytes will come: what is left."""
-        return self._scan(True)
 
     def _scan(self, last: bool) -> list[Frame | Garbage]:
         data = bytes(self._held)
@@ -137,8 +105,7 @@ class Splitter:
 
 def _waste(out: list[Frame | Garbage], raw: bytes, reason: tuple[str, str] | None) -> None:
     if raw.strip(b"\r\n \0"):
-        code, detail = reason or ("garbage", f"{len(raw)} bytes that begin no frame · 不是帧")
-        out.append(Garbage(code, detail, raw))
+        out.append(Garbage.of(raw, reason))
 
 
 def build(segment: bytes) -> bytes:

@@ -8,16 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from ...codec import Sample
+from .._split import Bad
 from .tables import AMBIENT, FACTORS, FLAGS, NUMERIC, SUFFIXES, TIMES, UNITS, Factor, factor
 
 BEIJING = timezone(timedelta(hours=8))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 _ITEMS = re.compile(r"(?://.*?//|[^,;])+")  # a text between // may hold commas
 _FORMS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S"}
-
-
-class Bad(Exception):
-    """A segment that says something impossible; the text names the field."""
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....base.block import Quality
 from ...codec import Broken, Columns, Message
+from .._calendar import utc_ms
 from . import names as n
 from .samples import CODES, KEYS
 from .stream import Jt808Stream
@@ -58,22 +59,8 @@ def _time_ms(frame: NDArray[np.uint8], at: int) -> int:
             return -2
     if total == 0:
         return -1
-    year, month, day = 2000 + parts[0], parts[1], parts[2]
-    if month < 1 or month > 12 or day < 1 or parts[3] > 23 or parts[4] > 59 or parts[5] > 59:
-        return -2
-    longest = 31
-    if month == 2:
-        longest = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    elif month in (4, 6, 9, 11):
-        longest = 30
-    if day > longest:
-        return -2
-    y = year - 1 if month <= 2 else year  # days since 1970-01-01 in the proleptic Gregorian calendar
-    era = y // 400
-    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    day_of_era = (y - era * 400) * 365 + (y - era * 400) // 4 - (y - era * 400) // 100 + day_of_year
-    days = era * 146097 + day_of_era - 719468
-    return ((days * 24 + parts[3] - 8) * 60 + parts[4]) * 60_000 + parts[5] * 1000
+    ms = utc_ms(2000 + parts[0], parts[1], parts[2], parts[3], parts[4], parts[5])
+    return ms if ms >= 0 else -2
 
 
 @njit(cache=True)

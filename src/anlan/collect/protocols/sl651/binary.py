@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from .._split import Bad
 from . import tables
 from .frame import Frame, station_text
 from .tables import BASIC, CHANNELS, HOUR_NAMES, RUN
-from .values import Bad, Body, add_hour, add_status, add_value, digits_of, events, iso, number, status, when
+from .values import Body, add_hour, add_status, add_value, digits_of, events, iso, number, status, when
 
 _TYPED = frozenset((0x30, 0x31, 0x32, 0x33, 0x34, 0x36, 0x37, 0x38, 0x3A, 0x44))  # reports that name the station's kind
 FIVE_MINUTES = timedelta(minutes=5)

@@ -6,11 +6,12 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
-from ...codec import LONGEST, Broken, Codec, Columns, Message, Stream
+from ...codec import LONGEST, Codec, Columns, Message, Stream
+from .._split import Bad, SplitStream
 from . import binary, encode, text
-from .frame import EOT, ESC, ETX, NAK, NAMES, Frame, Garbage, Splitter, build, station_text
+from .frame import EOT, ESC, ETX, NAK, NAMES, Frame, Splitter, build, station_text
 from .tables import FUNCTIONS
-from .values import BEIJING, SUSPECT, Bad, Body
+from .values import BEIJING, SUSPECT, Body
 
 MOST_SETS, MOST_BYTES = 8, 2 << 20  # unfinished sets of packets, and bytes in them, that one connection may hold
 
@@ -36,51 +37,24 @@ class Sl651(Codec):
         return encode.frame(message)
 
 
-class Sl651Stream(Stream):
+class Sl651Stream(SplitStream[Frame]):
     """One connection: unread bytes and unfinished sets of packets."""
 
+    protocol = "sl651"
+    _total = 2
+
     def __init__(self, options: dict[str, Any]):
-        self._split = Splitter(LONGEST)
-        self._sets: dict[tuple[Any, ...], dict[int, bytes]] = {}
+        super().__init__(Splitter(LONGEST))
         self._stay = bool(options.get("stay_online", False))
         self._acknowledges = options.get("mode", "M2") != "M1"
         self.ahead = float(options.get("clock_ahead_s", 600))
         self.behind = float(options.get("clock_behind_s", 3600))
-
-    def feed(self, data: bytes) -> list[Message | Broken]:
-        """Everything that became whole with these bytes."""
-        return [self._one(found) for found in self._split.feed(data)]
-
-    def flush(self) -> list[Message | Broken]:
-        """What is left of a line or a connection."""
-        return [self._one(found) for found in self._split.flush()]
 
     def columns(self, data: bytes) -> Columns:
         """See `Stream`; reports by the compiled kernel of `fast`."""
         from .fast import columns
 
         return columns(data, self)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes held that are no whole frame yet."""
-        return self._split.waiting
-
-    def end(self) -> list[Message | Broken]:
-        """What is left; packets of unfinished sets are counted as broken."""
-        out = self.flush()
-        for key, packets in self._sets.items():
-            out.append(Broken("sl651", "incomplete_set", f"{len(packets)} of {key[2]} packets of {key[0]} · 分包不全"))
-        self._sets.clear()
-        return out
-
-    def _one(self, found: Frame | Garbage) -> Message | Broken:
-        if isinstance(found, Garbage):
-            return Broken("sl651", found.code, found.detail, found.raw)
-        try:
-            return self._message(found)
-        except Bad as error:
-            return Broken("sl651", "bad_field", str(error), found.raw)
 
     def _message(self, frame: Frame) -> Message:
         fields = header(frame)

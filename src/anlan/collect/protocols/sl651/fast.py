@@ -13,7 +13,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...codec import Broken, Columns, Message
-from .frame import _CRC, HEX_HEAD, station_text
+from .._calendar import utc_ms
+from .._crc import TABLE
+from .frame import HEX_HEAD, station_text
 from .tables import ELEMENTS, HOUR_NAMES, STATUS
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ for _e in ELEMENTS.values():
 _KIND[list(HOUR_NAMES)] = _RELATIVE
 _KIND[0xF4], _KIND[STATUS] = _RAIN, _WORD
 _FACTOR[0xF4] = 1e-3
-_TABLE = np.array(_CRC, np.int64)
+_TABLE = np.array(TABLE, np.int64)
 _REPORTS = np.zeros(256, np.bool_)
 _REPORTS[[0x30, 0x32, 0x33, 0x34, 0x37, 0x3A, 0x44]] = True
 _FIVE = 300_000
@@ -53,20 +55,7 @@ def _time(data: NDArray[np.uint8], at: int, size: int) -> int:
         if high > 9 or low > 9:
             return -1
         p[i] = high * 10 + low
-    year, month, day = 2000 + p[0], p[1], p[2]
-    if month < 1 or month > 12 or day < 1 or p[3] > 23 or p[4] > 59 or p[5] > 59:
-        return -1
-    longest = 31
-    if month == 2:
-        longest = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    elif month == 4 or month == 6 or month == 9 or month == 11:
-        longest = 30
-    if day > longest:
-        return -1
-    y = year - 1 if month <= 2 else year
-    m = month + 9 if month <= 2 else month - 3
-    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + day - 1 - 719468
-    return ((days * 24 + p[3] - 8) * 60 + p[4]) * 60_000 + p[5] * 1000
+    return utc_ms(2000 + p[0], p[1], p[2], p[3], p[4], p[5])
 
 
 @njit(cache=True)

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 
 from ....base.errors import FieldError
+from .._crc import TABLE
+from .._split import Garbage
+from .._split import Splitter as Base
 
 STX, SYN, ETX, ETB, ENQ, EOT, ACK, NAK, ESC, SOH = 0x02, 0x16, 0x03, 0x17, 0x05, 0x04, 0x06, 0x15, 0x1B, 0x01
 NAMES = {STX: "STX", SYN: "SYN", ETX: "ETX", ETB: "ETB", ENQ: "ENQ", EOT: "EOT", ACK: "ACK", NAK: "NAK", ESC: "ESC"}
@@ -18,22 +21,10 @@ _HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
 _BEGIN = re.compile(rb"\x7e(?:\x7e|\Z)|\x01(?:[0-9A-Fa-f]{22}|[0-9A-Fa-f]{0,21}\Z)")
 
 
-def _table() -> tuple[int, ...]:
-    rows = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ 0xA001 if byte & 1 else byte >> 1
-        rows.append(byte)
-    return tuple(rows)
-
-
-_CRC = _table()
-
-
 def crc16(data: bytes) -> int:
     """CRC-16 with x16+x15+x2+1, reflected, begun with FFFF (the Modbus sum; here sent high byte first)."""
     crc = 0xFFFF
-    table = _CRC
+    table = TABLE
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc
@@ -58,15 +49,6 @@ class Frame:
     raw: bytes
 
 
-@dataclass(slots=True)
-class Garbage:
-    """Bytes that are no frame, with the reason."""
-
-    code: str
-    detail: str
-    raw: bytes
-
-
 def station_text(address: bytes) -> str:
     """A station's five address bytes as people write them: ten digits, or area code and number (6.2.3.2)."""
     digits = address.hex().upper()
@@ -87,26 +69,12 @@ def station_bytes(text: str) -> bytes:
     raise FieldError("station", text, "应为 10 位站址，或 6 位区划码加 5 位编号", "must be 10 digits, or a 6-digit area code and 5 digits")
 
 
-class Splitter:
-    """Bytes in any pieces to frames and garbage. Holds at most one unfinished frame (`longest` bytes)."""
+class Splitter(Base[Frame]):
+    """The frames of SL 651; an unfinished one is held up to `longest` bytes."""
 
     def __init__(self, longest: int):
-        self._held = bytearray()
+        super().__init__()
         self._longest = longest
-
-    @property
-    def waiting(self) -> int:
-        """Bytes held that are no whole frame yet."""
-        return len(self._held)
-
-    def feed(self, data: bytes) -> list[Frame | Garbage]:
-        """Everything that became whole."""
-        self._held += data
-        return self._scan(False)
-
-    def flush(self) -> list[Frame | Garbage]:
-        """No more bytes will come: what is left."""
-        return self._scan(True)
 
     def _scan(self, last: bool) -> list[Frame | Garbage]:
         data = bytes(self._held)
@@ -124,13 +92,13 @@ class Splitter:
                 at = start + 1
             elif isinstance(got, Frame):
                 if start > junk:
-                    out.append(_garbage(data[junk:start], reason))
+                    out.append(Garbage.of(data[junk:start], reason))
                 out.append(got)
                 at = junk = start + len(got.raw)
                 reason = None
             elif got[2]:  # a whole frame, refused
                 if start > junk:
-                    out.append(_garbage(data[junk:start], reason))
+                    out.append(Garbage.of(data[junk:start], reason))
                 at = junk = start + got[2]
                 out.append(Garbage(got[0], got[1], data[start:at]))
                 reason = None
@@ -141,14 +109,9 @@ class Splitter:
         if len(data) - keep > self._longest:
             keep = len(data)
         if keep > junk:
-            out.append(_garbage(data[junk:keep], reason))
+            out.append(Garbage.of(data[junk:keep], reason))
         self._held = bytearray(data[max(keep, junk) :])
         return out
-
-
-def _garbage(raw: bytes, reason: tuple[str, str] | None) -> Garbage:
-    code, detail = reason or ("garbage", f"{len(raw)} bytes that begin no frame · 不是帧")
-    return Garbage(code, detail, raw)
 
 
 def _start(data: bytes, at: int) -> int:

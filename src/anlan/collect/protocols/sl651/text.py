@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from .._split import Bad
 from . import tables
 from .binary import CONTROLS, FIVE_MINUTES
 from .frame import Frame, station_text
 from .tables import ELEMENTS, HOUR_NAMES, IDS
-from .values import Bad, Body, add_hour, add_status, iso, when
+from .values import Body, add_hour, add_status, iso, when
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?\Z|[+-]?\.\d+\Z")
 _STEP = re.compile(r"DR([DHN])(\d\d)\Z")

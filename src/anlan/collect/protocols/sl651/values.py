@@ -9,14 +9,11 @@ from typing import Any
 
 from ....base.quantity import BY_NAME
 from ...codec import Sample
+from .._split import Bad
 from .tables import ELEMENTS, EVENTS, HOUR_NAMES, STATUS_BITS, Element
 
 BEIJING = timezone(timedelta(hours=8))
 SUSPECT, MISSING = 1, 3  # base.block.Quality, which needs NumPy
-
-
-class Bad(Exception):
-    """A body that says something impossible; the text names the field."""
 
 
 def digits_of(raw: bytes, what: str) -> str:
