@@ -19,6 +19,7 @@ PAGES = (
     "/reach",
     "/command",
     "/hazards",
+    "/orders",
     "/duty",
     "/trace/warn-1",
     "/ledgers",

@@ -51,8 +51,14 @@ def mock() -> Iterator[str]:
 
 
 def test_the_desk_signs_without_a_page_change(browser: Browser, mock: str) -> None:
-    desk = Screen(browser, mock).open("/").map_ready()
+    desk = Screen(browser, mock)
+    desk.page.request.post(f"{mock}/api/mock/trouble", data={})  # trouble of the house itself is said on every screen
+    desk.open("/").map_ready()
     expect(desk.by("demo-label")).to_be_visible()
+    strip = desk.by("condition-engines.disk")
+    expect(strip).to_contain_text("磁盘剩 3 GB")
+    strip.get_by_role("button").click()
+    expect(strip).to_have_count(0)
     address = desk.page.url.partition("?")[0]
     desk.choose("proposal", "prop-1")
     expect(desk.by("consequence")).to_contain_text("126")
@@ -146,3 +152,34 @@ def test_an_import_is_tried_before_it_is_stored(browser: Browser, mock: str) -> 
     expect(page.by("import-result")).to_contain_text("12")
     expect(page.by("import-go")).to_be_enabled()
     page.close()
+
+
+def test_a_standing_order_is_signed_and_ended_by_keyboard(browser: Browser, mock: str) -> None:
+    desk = Screen(browser, mock).open("/")
+    desk.by("nav-orders").click()
+    expect(desk.by("order-order-1")).to_contain_text("红色即响")
+    expect(desk.by("order-order-0")).to_have_count(0)  # an ended version is not among those in force
+    desk.by("order-add").press("Enter")
+    expect(desk.by("order-title")).to_be_focused()
+    desk.by("order-title").fill("橙色即播")
+    desk.by("order-area").select_option("440303")
+    desk.by("order-sign").press("Enter")
+    expect(desk.by("order-failed")).to_be_visible()  # it would do nothing
+    desk.by("order-does-play").press("Space")
+    desk.by("order-sign").press("Enter")
+    expect(desk.by("order-sign")).to_have_attribute("data-armed", "true")
+    expect(desk.by("order-order-3")).to_have_count(0)  # one press signs nothing
+    desk.by("order-sign").press("Enter")
+    expect(desk.by("order-order-3")).to_contain_text("橙色即播")
+    desk.by("order-end-order-3").press("Enter")
+    expect(desk.by("order-reason")).to_be_focused()
+    expect(desk.by("order-end-send")).to_be_disabled()
+    desk.by("order-reason").fill("汛期结束")
+    desk.by("order-end-send").press("Enter")
+    expect(desk.by("order-order-3")).to_have_count(0)
+    desk.by("orders-ended").click()
+    expect(desk.by("order-order-3")).to_have_attribute("data-state", "ended")
+    desk.page.set_viewport_size(PHONE)
+    assert desk.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert desk.faults == []
+    desk.close()

@@ -18,7 +18,7 @@ from ..base.ids import derived_id, new_id
 from ..collect.models import DeviceCommand
 from ..engines.outbox import acting, emit
 from ..register.models import Device, Person, Site
-from ..register.scope import Asker
+from ..register.scope import Asker, scoped
 from . import stage
 from .contract import Rule
 from .gather import Picture
@@ -209,13 +209,13 @@ def _check(
 def withdraw_order(order_id: str, asker: Asker, reason: str, *, now: datetime | None = None) -> StandingOrder:
     """End an order now (right ``sign``); warnings that it issued stand until a person lifts them. Again: nothing new."""
     when = now or SystemClock().now()
-    if not reason.strip():
-        raise FieldError("reason", reason, "请写明撤销理由", "say why it is withdrawn", code="issue.no_reason")
     with acting(asker.person_id):
-        order = StandingOrder.objects.select_for_update(of=("self",)).filter(pk=order_id).first()
+        order = scoped(StandingOrder.objects.select_for_update(of=("self",)), asker).filter(pk=order_id).first()
         if order is None:
             raise AnlanError("issue.no_such_order", f"没有常备指令 {order_id}", f"there is no standing order {order_id}", status=404)
         asker.demand("sign", order.division_code)
+        if not reason.strip():
+            raise FieldError("reason", reason, "请写明撤销理由", "say why it is withdrawn", code="issue.no_reason")
         if order.valid_to is None or order.valid_to > when:
             order.valid_to = when
             order.save(update_fields=["valid_to", "updated_at"])

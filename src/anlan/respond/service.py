@@ -130,8 +130,7 @@ def close(incident_id: str, asker: Asker, review: str, *, now: datetime | None =
     """
     when = now or SystemClock().now()
     with acting(asker.person_id):
-        incident = open_incident(incident_id)
-        asker.demand("command", incident.division_code)
+        incident = open_incident(incident_id, asker)
         if in_force(incident):
             raise AnlanError(
                 "respond.warning_in_force", "预警尚未解除，不能结束事件；请先解除预警", "a warning is still in force; lift it first"

@@ -12,7 +12,7 @@ from ..base.errors import AnlanError, FieldError
 from ..base.ids import derived_id, new_id
 from ..engines.outbox import acting, emit
 from ..register.models import Person, Post
-from ..register.scope import Asker
+from ..register.scope import Asker, scoped
 from ..register.service import Answerer, answerable, posts_of
 from .contract import plan_for
 from .models import Incident, Task
@@ -52,8 +52,7 @@ def send_task(
     """Send a task by hand (right ``command``); FieldError when the title is empty or the minutes are not above 0."""
     when = now or SystemClock().now()
     with acting(asker.person_id):
-        incident = open_incident(incident_id)
-        asker.demand("command", incident.division_code)
+        incident = open_incident(incident_id, asker)
         if not title.strip():
             raise FieldError("title", title, "请写明要做什么", "say what must be done")
         if not 0 < minutes <= 7 * 24 * 60:
@@ -112,11 +111,17 @@ def announce(task: Task, what: str, at: datetime, *, actor: str = "", key: str =
         tell(task.incident, at, f"respond.task.{what}", task.id, actor, task_facts(task, **facts))
 
 
-def open_incident(incident_id: str) -> Incident:
-    """The incident, locked; ``respond.not_found`` or ``respond.already_closed`` otherwise."""
-    incident = Incident.objects.select_for_update(of=("self",)).select_related("site").filter(pk=incident_id).first()
+def open_incident(incident_id: str, asker: Asker) -> Incident:
+    """The incident, locked, for one with the right ``command`` there.
+
+    ``respond.not_found`` (also outside the asker's area: that it exists is nobody else's to know), ``register.no_right`` or
+    ``respond.already_closed`` otherwise.
+    """
+    rows = Incident.objects.select_for_update(of=("self",)).select_related("site")
+    incident = scoped(rows, asker).filter(pk=incident_id).first()
     if incident is None:
         raise AnlanError("respond.not_found", f"没有事件 {incident_id}", f"no incident {incident_id}")
+    asker.demand("command", incident.division_code)
     if incident.state != "open":
         raise AnlanError("respond.already_closed", "事件已结束，只能查看", "the incident is closed and read-only")
     return incident
@@ -124,9 +129,9 @@ def open_incident(incident_id: str) -> Incident:
 
 def _mine(task_id: str, asker: Asker) -> Task:
     task = Task.objects.select_for_update(of=("self",)).select_related("post", "person", "incident__site").filter(pk=task_id).first()
-    if task is None:
-        raise AnlanError("respond.not_found", f"没有任务 {task_id}", f"no task {task_id}")
-    own = task.person_id == asker.person_id or task.post_id in posts_of(asker.person_id)
+    own = task is not None and (task.person_id == asker.person_id or task.post_id in posts_of(asker.person_id))
+    if task is None or not (own or any(task.division_code.startswith(scope) for scope in asker.scopes)):
+        raise AnlanError("respond.not_found", f"没有任务 {task_id}", f"no task {task_id}")  # a foreign one is as good as none
     if not own and not asker.may("command", task.division_code):
         raise AnlanError(
             "respond.no_right",
@@ -155,10 +160,10 @@ def accept(task_id: str, asker: Asker, text: str = "", *, now: datetime | None =
 def done(task_id: str, asker: Asker, text: str, *, now: datetime | None = None) -> Task:
     """The task is done; what was done is required. Others that stand for the same duty are cancelled."""
     when = now or SystemClock().now()
-    if not text.strip():
-        raise FieldError("text", text, "请写明做了什么", "say what was done")
     with acting(asker.person_id):
         task = _mine(task_id, asker)
+        if not text.strip():
+            raise FieldError("text", text, "请写明做了什么", "say what was done")
         if task.state == "done":
             return task
         task.state, task.done_at, task.result = next_state(task.state, "done"), when, text.strip()
@@ -173,10 +178,10 @@ def done(task_id: str, asker: Asker, text: str, *, now: datetime | None = None) 
 def refuse(task_id: str, asker: Asker, text: str, *, now: datetime | None = None) -> Task | None:
     """Refuse with a reason: the next level gets the task at once (returned; None when nobody is left)."""
     when = now or SystemClock().now()
-    if not text.strip():
-        raise FieldError("text", text, "请写明原因", "give the reason")
     with acting(asker.person_id):
         task = _mine(task_id, asker)
+        if not text.strip():
+            raise FieldError("text", text, "请写明原因", "give the reason")
         if task.state == "refused":
             return task.taken_over_by.first()
         task.state, task.result = next_state(task.state, "refuse"), text.strip()

@@ -172,6 +172,31 @@ def test_closing_waits_for_the_warning_the_tasks_and_a_review(world):
     assert Incident.objects.get(state="open").cause == [again.id]
 
 
+def test_a_foreign_record_answers_as_one_that_does_not_exist(world):
+    from anlan.register.scope import Asker
+    from anlan.respond import service as r
+
+    world.warn(4)
+    task, everything = tasks()["cordon"], ("command", "respond")
+    foreign = Asker(world.people["site"].id + "x", "邻区", ("440304",), dict.fromkeys(everything, ("440304",)))
+
+    def said(call, known):
+        with pytest.raises(AnlanError) as raised:
+            call(known)
+        return raised.value.code, raised.value.en.replace(known, "?")
+
+    calls = (
+        (incident().id, "inc-none", lambda i: r.close(i, foreign, "")),
+        (incident().id, "inc-none", lambda i: r.send_task(i, world.posts["site"].id, "", 0, foreign)),
+        (task.id, "task-none", lambda i: r.refuse(i, foreign, "")),
+        (task.id, "task-none", lambda i: r.done(i, foreign, "")),
+        (task.id, "task-none", lambda i: r.accept(i, foreign)),
+    )
+    for real, none, call in calls:
+        assert said(call, real) == said(call, none)
+        assert said(call, real)[0] == "respond.not_found"
+
+
 def test_tasks_by_hand(world):
     from anlan.respond import service as r
 

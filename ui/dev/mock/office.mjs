@@ -41,6 +41,10 @@ let answered = null
 const calls = () => [{ id: 'step-9', warning, site: { id: 'site-LH-B-0417', name: '仙桐公园 2 号边坡', name_en: 'Xiantong Park Slope 2', lon: 114.181, lat: 22.5712 }, post: '3 栋网格员', state: answered ?? 'calling', called_at: called, deadline: new Date(Date.parse(called) + 5 * MIN).toISOString(), next_post: '书记', area, signed_by: '区带班领导', desk_phone: '0755-0000000', doors: 28, doors_out: 4, shelter: { id: 'sh-1', name: '仙桐体育馆', name_en: 'Xiantong Gym', lon: 114.1772, lat: 22.5678, capacity: 600, occupancy: 214, distance_m: 420 } }]
 const called = iso(1.5 * MIN)
 const inbox = [{ id: 'note-5', title: '仙桐公园 2 号边坡 红色预警', text: warning.text, grade: 4, issued_at: warning.issued_at, reached: 2, instruction: warning.instruction }]
+const order = (id, x) => ({ id, title: '红色即响', hazard: 'slope', grade: 4, site: null, area: '440303', actions: [{ action: 'siren_on', device_kind: 'siren' }, { action: 'issue' }], version: 2, signed_by: '陈值守', signed_at: iso(9 * DAY), valid_from: iso(9 * DAY), valid_to: null, division_code: '440303', ...x })
+const orders = [order('order-1', {}), order('order-2', { title: '下穿积水即播', hazard: 'flood', grade: 3, area: '440303009', actions: [{ action: 'play', device_kind: 'loudspeaker' }], version: 1, valid_to: iso(-20 * DAY), division_code: '440303009' }), order('order-0', { version: 1, signed_at: iso(60 * DAY), valid_from: iso(60 * DAY), valid_to: iso(9 * DAY) })]
+const conditions = [{ id: 7, code: 'engines.disk', zh: '磁盘剩 3 GB；请清理或扩容', en: 'The disk has 3 GB left; clean up or enlarge it', since: iso(12 * MIN), done: true }]
+let trouble = false
 export function more(method, path, q, body, emit) {
   let m
   if (path === '/warnings') return [{ ...warning }, { ...warning, id: 'warn-0', version: 1, grade: 3, state: 'superseded', title: '仙桐公园 2 号边坡 橙色预警', issued_at: iso(38 * MIN) }]
@@ -61,8 +65,12 @@ export function more(method, path, q, body, emit) {
   if ((m = /^\/ledgers\/(\w+)\/([^/]+)$/.exec(path))) return method === 'PATCH' && body.name === '' ? [400, { code: 'web.bad_fields', zh: '有错', en: 'wrong', fields: { name: { zh: '不能为空', en: 'must not be empty' } } }] : { ledger: ledgers[0], row: ledgerRows.find((r) => r.id === m[2]) ?? ledgerRows[0] }
   if ((m = /^\/ledgers\/(\w+)$/.exec(path))) { const page = Number(q.get('page') ?? 1); const hit = ledgerRows.filter((r) => !q.get('q') || r.name.includes(q.get('q'))); return { rows: hit.slice((page - 1) * 50, page * 50), total: hit.length, page, size: 50 } }
   if (path === '/system/health') return health()
-  if (path === '/system/conditions') return { conditions: [] }
-  if (path === '/system/conditions') return { conditions: [] }
+  if (path === '/mock/trouble') { trouble = true; return {} }
+  if (/^\/system\/conditions\/\d+\/done$/.test(path)) { trouble = false; return {} }
+  if (path === '/system/conditions') return { conditions: trouble ? conditions : [] }
+  if (path === '/orders' && method === 'POST') { orders.unshift(order(`order-${orders.length}`, { ...body, version: 1, signed_at: iso(0), valid_from: iso(0), division_code: body.area })); return orders[0] }
+  if (path === '/orders') return orders
+  if ((m = /^\/orders\/([^/]+)\/withdraw$/.exec(path))) { const o = orders.find((x) => x.id === m[1]); o.valid_to = iso(0); return o }
   if (path === '/letters') return letters
   if (/^\/letters\//.test(path)) { letters.shift(); return {} }
   if (path === '/calls') return calls()

@@ -62,6 +62,8 @@ export function age(at: string | number | null | undefined, now: number, lang: L
   const s = span(Math.max(0, now - t), lang)
   return lang === 'zh' ? `${s}前` : `${s} ago`
 }
+/** How long nothing has come (ms): said beside a last value, so that it is not read as current. */
+export const silentFor = (length: number, lang: Lang = 'zh'): string => (lang === 'zh' ? `静默 ${span(length, lang)}` : `silent for ${span(length, lang)}`)
 /** A running clock `m:ss` (`h:mm:ss` from one hour on), always positive. */
 export function clock(length: number): string {
   if (!Number.isFinite(length)) return '—'

@@ -3,8 +3,7 @@ import { MAP_FONT } from '@/map/style'
 import { nameOf } from '@/kit/format'
 import { gradeWord, MAP_SIZE, symbolState } from '@/kit/symbols'
 import { token } from '@/kit/theme'
-import { span, type Lang } from '@/kit/time'
-import { pick } from '@/kit/words'
+import { silentFor, type Lang } from '@/kit/time'
 import { collection, point } from '@/map/geo'
 import { symbolImage } from '@/map/images'
 import { EMPTY, setData, type MapLayer } from '@/map/layer'
@@ -21,9 +20,10 @@ function feature(s: StationColumns, i: number, lang: Lang): Feature {
   const name = nameOf({ name: s.name[i], name_en: s.name_en[i] }, lang)
   const age = s.age_s[i]
   const silent = state === 'offline' || state === 'stale'
-  const label = gradeWord(s.grade[i]) !== 'ok' ? name : silent && age != null ? `${s.code[i]} ${state === 'offline' ? pick('离线', 'offline') : pick('数据旧', 'stale')} ${span(age * 1000, lang)}` : ''
+  const quiet = (silent || s.state[i] === 'offline') && age != null ? ` · ${silentFor(age * 1000, lang)}` : ''
+  const label = gradeWord(s.grade[i]) !== 'ok' ? name + quiet : quiet ? `${s.code[i]}${quiet}` : ''
   const size = state === 'red' ? 20 : state === 'ok' || silent || state === 'unknown' ? 12 : 17
-  return point(s.lon[i]!, s.lat[i]!, { id: s.id[i], n: s.number[i], small: symbolImage(state, '', size), large: symbolImage(state, s.kind[i]!, Math.min(24, MAP_SIZE[state])), label, full: name, rank, graded: rank >= 4 }, s.number[i])
+  return point(s.lon[i]!, s.lat[i]!, { id: s.id[i], n: s.number[i], small: symbolImage(state, '', size), large: symbolImage(state, s.kind[i]!, Math.min(24, MAP_SIZE[state])), label, full: name + quiet, rank, graded: rank >= 4 }, s.number[i])
 }
 export default {
   order: 40, rank: 2, on: true, zh: '测点', en: 'Stations', ids: ['stations', 'stations-selected'],
