@@ -200,7 +200,7 @@ def _line(error: Exception) -> str:
 
 def main(predict: Predict) -> int:
     """Run a worker until it is told to stop."""
-    warm.warm()
+    warm.ready()
     with asyncio.Runner() as runner:
         runner.run(Worker(predict).run())
     return 0

@@ -30,7 +30,7 @@ from ..base import settings as conf
 from ..base.clock import now_ms
 from ..base.errors import AnlanError
 from .folders import Folders, write_json
-from .memory import MALLOC
+from .memory import MALLOC, release_code
 from .postgres import CONFINE
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -46,7 +46,8 @@ class Stopped(Exception):
 
 
 def announce_ready(**facts: Any) -> None:
-    """Called by a child when it serves: writes the file its supervisor waits for (if it has one)."""
+    """Called by a child when it serves: writes the file its supervisor waits for (if it has one); gives back what only the start needed."""
+    release_code()
     name = os.environ.get("ANLAN_READY_FILE")
     if name:
         write_json(Path(name), {"pid": os.getpid(), **facts})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from ..base.clock import SystemClock
 from ..base.errors import AnlanError
@@ -130,22 +130,31 @@ def _buildings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _acted_at(warning: HazardWarning) -> list[str | None]:
-    """When each household was first known to be out, oldest first: the curve of people out."""
-    rows = Receipt.objects.filter(warning=warning, fact="acted", notice__recipient__startswith="household-")
-    return [iso(at) for at in sorted(rows.values_list("notice__recipient").annotate(at=Min("at")).values_list("at", flat=True))]
+    """When each household was first known to be out, oldest first: the curve of people out.
+
+    Joined here and not in the database, which has no statistics yet of a warning just issued to thousands.
+    """
+    notices = Notice.objects.filter(warning=warning, recipient__startswith="household-").values_list("id", "recipient")
+    household = dict(notices)
+    first: dict[str, datetime] = {}
+    for notice, at in Receipt.objects.filter(warning=warning, fact="acted").values_list("notice_id", "at"):
+        if notice in household:
+            first[household[notice]] = min(at, first.get(household[notice], at))
+    return [iso(at) for at in sorted(first.values())]
 
 
 def _channels(warning: HazardWarning) -> list[dict[str, Any]]:
     out = []
-    last = dict(
-        Receipt.objects.filter(warning=warning).values_list("notice__channel").annotate(at=Max("at")).values_list("notice__channel", "at")
-    )
+    latest = dict(Receipt.objects.filter(warning=warning).values_list("notice_id").annotate(at=Max("at")))
     played = set(
         Receipt.objects.filter(warning=warning, fact="device", evidence__state__in=["playing", "done"]).values_list("notice_id", flat=True)
     )
     by_channel: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    last: dict[str, datetime] = {}
     for name, channel, state, reached in Notice.objects.filter(warning=warning).values_list("id", "channel", "state", "reached"):
         by_channel[channel].append((name, state, reached))
+        if name in latest:
+            last[channel] = max(latest[name], last.get(channel, latest[name]))
     for name, rows in sorted(by_channel.items()):
         if name == "none":
             continue

@@ -21,6 +21,7 @@ from ..base import settings as conf
 from ..base.errors import AnlanError
 from ..engines import installed
 from ..engines.folders import Folders, write_json
+from ..engines.memory import release_code
 from ..engines.nats import EmbeddedNats, ensure_lanes, free_port
 from ..engines.postgres import EmbeddedPostgres
 from ..engines.processes import Child, Supervisor, anlan_command, end_leftovers
@@ -104,6 +105,7 @@ class Stack:
         except BaseException:
             self.stop()
             raise
+        release_code()
         return self.info
 
     def _start_engines(self) -> None:
