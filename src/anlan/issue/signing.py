@@ -12,6 +12,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import threading
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -60,7 +61,7 @@ def ensure(data: Path) -> Path:
         key = rsa.generate_private_key(65537, BITS)
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         pem += _certificate(key, SystemClock().now()).public_bytes(serialization.Encoding.PEM)
-        draft = data / f".{FILE}.{os.getpid()}"
+        draft = data / f".{FILE}.{os.getpid()}.{threading.get_ident()}"  # each maker its own
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(pem)
