@@ -12,8 +12,8 @@ import base64
 import contextlib
 import hashlib
 import os
-import threading
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
